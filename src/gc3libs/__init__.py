@@ -1,0 +1,1 @@
+"""Sessions of computational tasks that survive anything."""
