@@ -18,7 +18,7 @@ def example_of(cls: type[exceptions.Error]) -> exceptions.Error:
     if "__init__" not in vars(cls) and not issubclass(cls, exceptions.LoadError):
         return cls("something happened")
     names = list(inspect.signature(cls).parameters)
-    return cls(*[7 if name in ("found", "known") else name for name in names])
+    return cls(*[7 if name in ("found", "known", "since", "pid") else name for name in names])
 
 
 @pytest.mark.parametrize("cls", ERRORS, ids=lambda cls: cls.__name__)
