@@ -1,0 +1,159 @@
+"""Records into objects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from gc3libs.exceptions import LoadError, ObjectNotFound, UntrustedObject
+from gc3libs.persistence.children import Children, Unavailable, make_unavailable
+from gc3libs.persistence.classes import class_of
+from gc3libs.persistence.payload import unpack
+from gc3libs.persistence.persistable import Persistable, Saved
+from gc3libs.persistence.record import Record
+from gc3libs.persistence.saving import is_plain
+from gc3libs.persistence.serialization import read
+from gc3libs.persistence.trust import NotTrusted
+
+if TYPE_CHECKING:
+    from gc3libs.persistence.store import Store
+
+_set = object.__setattr__
+
+
+class Loading:
+    """One load: the objects asked for and whatever they refer to, in two steps, so that cycles
+    work.
+
+    First an empty object is made of every record, then each gets its state. References go on a work
+    list, so that a long chain of them does not recurse.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._made: dict[str, Persistable] = {}
+        self._classes: dict[str, type[Persistable]] = {}
+        self._waiting: list[tuple[Persistable, Record, bytes]] = []
+        self.errors: dict[str, LoadError] = {}
+
+    def load(self, ids: Sequence[str]) -> dict[str, Any]:
+        """The objects; `errors` has those that could not be loaded."""
+        self._make(ids)
+        for obj, record, pickled in self._waiting:
+            self._fill(obj, record, pickled)
+        known = self._store._objects
+        found = {}
+        for id_ in ids:
+            if id_ not in self.errors:
+                obj = self._made.get(id_)
+                found[id_] = obj if obj is not None else known[id_]
+        return found
+
+    def _make(self, ids: Sequence[str]) -> None:
+        wanted: Sequence[str] = ids
+        while wanted:
+            for id_ in wanted:
+                if id_ in self._store._objects:  # hold it until this load is done
+                    self._made[id_] = self._store._objects[id_]
+            missing = [id_ for id_ in wanted if id_ not in self._made and id_ not in self.errors]
+            referred: dict[str, None] = {}
+            records = self._store._read(missing) if missing else {}
+            for id_ in missing:
+                referred.update(dict.fromkeys(self._make_one(id_, records.get(id_))))
+            wanted = [id_ for id_ in referred if id_ not in self._made and id_ not in self.errors]
+
+    def _make_one(self, id_: str, record: Record | LoadError | None) -> list[str]:
+        store = self._store
+        if record is None:
+            self.errors[id_] = ObjectNotFound(id_, store.url)
+            return []
+        if isinstance(record, LoadError):
+            self.errors[id_] = record
+            return []
+        try:
+            cls = self._class(record.summary.cls)
+            obj = cls.__new__(cls)
+            references, pickled = unpack(record.payload)
+        except NotTrusted as err:
+            self.errors[id_] = UntrustedObject(id_, store.url, str(err))
+            return []
+        except Exception as err:  # noqa: BLE001  # whatever a class's own __new__ raises
+            self.errors[id_] = LoadError(id_, store.url, f"{type(err).__name__}: {err}")
+            return []
+        summary = record.summary
+        _set(obj, "persistent_id", id_)
+        saved = Saved(
+            store,
+            record.revision,
+            summary.session,
+            summary.position,
+            summary.created,
+            record.payload,
+        )
+        _set(obj, "_saved", saved)
+        self._made[id_] = store._objects[id_] = obj
+        self._waiting.append((obj, record, pickled))
+        return references
+
+    def _class(self, name: str) -> type[Persistable]:
+        cls = self._classes.get(name)
+        if cls is None:
+            cls = self._classes[name] = class_of(name)
+        return cls
+
+    def _fill(self, obj: Persistable, record: Record, pickled: bytes) -> None:
+        try:
+            state = read(pickled, self._resolve)
+            obj._saved.plain = is_plain(state)  # type: ignore[union-attr]
+            fill(obj, record, state)
+        except NotTrusted as err:
+            self._give_up(obj, UntrustedObject(record.id, self._store.url, str(err)))
+        except _NewerState as err:
+            self._give_up(obj, LoadError(record.id, self._store.url, str(err)))
+        except Exception as err:  # noqa: BLE001  # whatever damage, or a class's own __setstate__, makes of it
+            error = LoadError(record.id, self._store.url, f"{type(err).__name__}: {err}")
+            error.__cause__ = err
+            self._give_up(obj, error)
+        else:
+            if type(obj)._owned is not Persistable._owned:
+                obj._set_owned(Children(self._store, record.id))
+            _set(obj, "changed", False)
+
+    def _give_up(self, obj: Persistable, error: LoadError) -> None:
+        self.errors[error.id] = error
+        self._store._objects.pop(error.id, None)
+        self._made.pop(error.id, None)
+        make_unavailable(obj, error)
+
+    def _resolve(self, id_: str) -> Persistable:
+        obj = self._made.get(id_)
+        if obj is not None:
+            return obj
+        error = self.errors.get(id_) or ObjectNotFound(id_, self._store.url)
+        return Unavailable(id_, error)
+
+
+class _NewerState(Exception):
+    """A later version of the class has saved the state."""
+
+
+def fill(obj: Persistable, record: Record, state: Any) -> None:
+    """Give an empty object its state, as pickle would; then what the record says without it."""
+    cls = type(obj)
+    if record.version > cls.schema_version:
+        raise _NewerState(
+            f"it was saved by version {record.version} of {cls.__qualname__}, and this is version"
+            f" {cls.schema_version}"
+        )
+    if record.version < cls.schema_version:
+        state = cls.upgrade_state(state, record.version)
+    setstate = getattr(cls, "__setstate__", None)
+    if setstate is not None:
+        setstate(obj, state)
+    elif isinstance(state, tuple):
+        obj.__dict__ = state[0] or {}
+        for name, value in state[1].items():
+            setattr(obj, name, value)
+    else:
+        obj.__dict__ = state or {}
+    obj._restore(record.summary, record.details)
