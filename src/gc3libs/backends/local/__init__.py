@@ -1,0 +1,5 @@
+"""Running jobs on this machine."""
+
+from gc3libs.backends.local.backend import LocalBackend
+
+__all__ = ["LocalBackend"]
