@@ -2,25 +2,39 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check format lint types layers bench clean
+.PHONY: help demo test check format lint types layers bench bench-quick clean
 
 help:
-	@echo "make demo    the influenza campaign, on this machine; again to go on"
-	@echo "make test    the test suite"
-	@echo "make check   what CI does: format, lint, types, layers, tests, README examples"
-	@echo "make bench   the figures of benchmarks/README.md"
+	@echo "make demo         the influenza campaign, on this machine; again to go on"
+	@echo "make test         the test suite, with the examples in docstrings, README and docs"
+	@echo "make check        what CI does: format, lint, types, layers, benchmarks that run, test"
+	@echo "make bench        measure, and write benchmarks/README.md (half an hour)"
+	@echo "make bench-quick  see that the benchmarks run (seconds)"
+	@echo "make clean        remove what the other targets made, results of the demo excepted"
 
-$(VENV)/installed: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/core: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "gc3libs needs Python 3.11 or later, and '$(PYTHON)' is $$($(PYTHON) -V 2>&1)." \
+	        "Name another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	    echo "Debian and Ubuntu keep venv in a package of its own: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed: $(VENV)/core
 	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,pandas]' --group dev
-	touch $@
+	@touch $@
+
+demo: $(VENV)/core
+	@$(BIN)/python examples/influenza/campaign.py
 
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	$(PYTEST) -n auto
 
-check: format lint types layers test
+check: format lint types layers bench-quick test
 
 format: $(VENV)/installed
 	$(BIN)/ruff format --check .
@@ -34,5 +48,11 @@ types: $(VENV)/installed
 layers: $(VENV)/installed
 	$(BIN)/lint-imports
 
+bench: $(VENV)/installed
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: $(VENV)/installed
+	$(BIN)/python benchmarks/run.py --quick
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

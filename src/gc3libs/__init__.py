@@ -1,1 +1,65 @@
 """Sessions of computational tasks that survive anything."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from gc3libs import defaults, exceptions, quantity, url
+from gc3libs.events import TaskStateChange, TermStatusChange
+from gc3libs.model import ANY_OUTPUT, Application, FunctionTask, Run, Task, task
+from gc3libs.persistence.trust import trust
+
+if TYPE_CHECKING:
+    from gc3libs.cmdline import run
+    from gc3libs.engine import Engine, create_engine
+    from gc3libs.session import Session
+
+__all__ = [
+    "ANY_OUTPUT",
+    "Application",
+    "Default",
+    "Engine",
+    "FunctionTask",
+    "Run",
+    "Session",
+    "Task",
+    "TaskStateChange",
+    "TermStatusChange",
+    "create_engine",
+    "defaults",
+    "exceptions",
+    "log",
+    "quantity",
+    "run",
+    "task",
+    "trust",
+    "url",
+]
+
+__version__ = "0.1.0"
+
+Default = defaults
+
+log = logging.getLogger("gc3.gc3libs")
+
+_LAZY = {
+    "Engine": "gc3libs.engine",
+    "Session": "gc3libs.session",
+    "create_engine": "gc3libs.engine",
+    "run": "gc3libs.cmdline",
+}
+
+for _public in (Application, FunctionTask, Run, Task):
+    _public.__module__ = __name__  # the name under which stores record them
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

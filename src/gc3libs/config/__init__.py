@@ -1,0 +1,6 @@
+"""Settings: what the user wants different from the defaults, and where each value comes from."""
+
+from gc3libs.config._loading import load_settings
+from gc3libs.config._settings import LocalResource, Resources, Settings
+
+__all__ = ["LocalResource", "Resources", "Settings", "load_settings"]
