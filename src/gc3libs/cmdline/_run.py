@@ -33,9 +33,11 @@ def run(
     backend: Backend | None = None,
     quiet: bool = False,
 ) -> Counts:
-    """Take all tasks of a session to their end, on this machine; go on where an earlier run was stopped.
+    """Take all tasks of a session to their end, on this machine; go on where an earlier run was
+    stopped.
 
-    Shows its progress on the standard error stream. Tasks that have ended, well or not, are left alone.
+    Shows its progress on the standard error stream. Tasks that have ended, well or not, are left
+    alone.
 
     Args:
         session: Changed tasks of it are saved first.
@@ -49,7 +51,8 @@ def run(
 
     Raises:
         SessionInUse: Another process runs the session.
-        KeyboardInterrupt: Ctrl-C was pressed. What runs goes on to its end, what waits stays; nothing is lost.
+        KeyboardInterrupt: Ctrl-C was pressed. What runs goes on to its end, what waits stays;
+            nothing is lost.
         InvalidOperation: Called inside a job.
     """
     if "GC3_JOB" in os.environ:
@@ -65,8 +68,13 @@ def run(
         )
         engine.feed(session.unfinished())
         watch = _Watch(session, engine, quiet=quiet)
+
+        def look(_: Engine) -> None:
+            lease.check()
+            watch.look()
+
         try:
-            engine.run(each=lambda _: (lease.check(), watch.look()))
+            engine.run(each=look)
             engine.close()
         except KeyboardInterrupt:
             engine.close()
@@ -90,6 +98,7 @@ class _Watch:
         self._session = session
         self._engine = engine
         self._name = session.name
+        self._path = _as_typed(session.path)
         self._numbers: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._cpu = 0.0
@@ -100,8 +109,9 @@ class _Watch:
         self._before = counts["TERMINATED"]
         self._held = session.counts(held=True, state="NEW").total
         self._total = counts.total
-        self._view = None if quiet or self._before == self._total else ProgressView(self._name, "this machine")
         self._quiet = quiet
+        nothing_to_show = quiet or self._before == self._total
+        self._view = None if nothing_to_show else ProgressView(self._name, "this machine")
         self._unsubscribe = events.publisher.subscribe(self._changed, events.TaskStateChanged)
         self._began = SYSTEM.monotonic()
 
@@ -150,7 +160,7 @@ class _Watch:
         going = numbers["RUNNING"] + numbers["TERMINATING"]
         waiting = numbers["NEW"] + numbers["SUBMITTED"]
         if self._view is not None:
-            self._view.close(stopped_message(self._name, going, waiting))
+            self._view.close(stopped_message(self._path, going, waiting))
 
     def ended(self, counts: Counts) -> None:
         """Say what came of it."""
@@ -159,11 +169,14 @@ class _Watch:
         view = self._view or ProgressView(self._name, "this machine")
         done, failed = counts["ok"], counts["failed"]
         if self._before == self._total:
-            view.close(f"{self._name}: all {self._total:,} tasks were over already: {done:,} done, {failed:,} failed")
+            view.close(
+                f"{self._name}: all {self._total:,} tasks were over already:"
+                f" {done:,} done, {failed:,} failed"
+            )
             return
         view.close(
             end_message(
-                self._name,
+                self._path,
                 done=done,
                 failed=failed,
                 rest=counts.total - done - failed,
@@ -177,6 +190,12 @@ class _Watch:
         self._unsubscribe()
         if self._view is not None:
             self._view.close()
+
+
+def _as_typed(path: str) -> str:
+    """A path as people type it: from the current directory on, if it is below."""
+    below = os.path.relpath(path)
+    return path if below.startswith("..") else below
 
 
 def _name(task: Task) -> str:

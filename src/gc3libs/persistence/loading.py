@@ -41,13 +41,7 @@ class Loading:
         self._make(ids)
         for obj, record, pickled in self._waiting:
             self._fill(obj, record, pickled)
-        known = self._store._objects
-        found = {}
-        for id_ in ids:
-            if id_ not in self.errors:
-                obj = self._made.get(id_)
-                found[id_] = obj if obj is not None else known[id_]
-        return found
+        return {id_: self._made[id_] for id_ in ids if id_ not in self.errors}
 
     def _make(self, ids: Sequence[str]) -> None:
         wanted: Sequence[str] = ids
@@ -91,6 +85,8 @@ class Loading:
             record.payload,
         )
         _set(obj, "_saved", saved)
+        if store.home is not None:
+            obj._set_home(store.home)
         self._made[id_] = store._objects[id_] = obj
         self._waiting.append((obj, record, pickled))
         return references

@@ -148,6 +148,12 @@ class Persistable:
             created=saved.created,
         )
 
+    def _set_home(self, home: str) -> None:
+        """Called before the object is saved or restored: the directory of the store's session.
+
+        Not called if there is no such directory.
+        """
+
     def _details(self) -> bytes:
         """Plain data in MessagePack, for those who have the record and not the class."""
         return b""

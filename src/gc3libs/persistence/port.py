@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from gc3libs.exceptions import LoadError
 from gc3libs.persistence.record import Guard, Query, Record, Stamp, StateCount, Summary
+
+_NO_COLUMNS: Mapping[str, Any] = {}
 
 
 class StorePrimitives(ABC):
@@ -114,6 +117,10 @@ class StorePrimitives(ABC):
     @abstractmethod
     def _dispose(self) -> None:
         """Let go of connections and files; called once."""
+
+    def _extra_columns(self, obj: Any) -> Mapping[str, Any]:
+        """Values, for an object, of columns that the user has added."""
+        return _NO_COLUMNS
 
     # sessions: a store that mirrors them overrides these four
 

@@ -96,7 +96,6 @@ def _is_shallow(data: bytes) -> bool:
 class _CarefulUnpickler(_Unpickler):  # type: ignore[misc]
     def __init__(self, data: bytes, resolve: Callable[[str], Any]) -> None:
         super().__init__(BytesIO(data))
-        self._size = len(data)
         self._resolve = resolve
         self._without_state: dict[int, Any] = {}
         self._tuples: dict[int, tuple[Any, int]] = {}
@@ -227,9 +226,7 @@ class _CarefulUnpickler(_Unpickler):  # type: ignore[misc]
 
     def _load_bytearray(self) -> None:
         length = int.from_bytes(self.read(8), "little")
-        if length > self._size:
-            raise pickle.UnpicklingError("bytes that end early")
-        self.append(bytearray(self.read(length)))
+        self.append(bytearray(self.read(length)))  # pickle's own makes room before it reads
 
     def _refuse(self) -> NoReturn:
         raise NotTrusted("an operation that is never written here")

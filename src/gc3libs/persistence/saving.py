@@ -67,6 +67,8 @@ class Batch:
         self._before.append((obj, obj.persistent_id, obj._saved))
         if obj._saved is None or obj._saved.store is not self._store:
             obj._saved = Saved(self._store, 0, session, position, self._now)
+        if self._store.home is not None:
+            obj._set_home(self._store.home)
         if obj.persistent_id is None:
             obj.persistent_id = self._store._new_id(type(obj))
         else:
@@ -103,6 +105,7 @@ class Batch:
             payload=payload,
             children=children,
             children_from=start,
+            extra=self._store._extra_columns(obj),
         )
 
     def payload(self, obj: Persistable, state: Any) -> bytes:

@@ -71,8 +71,9 @@ class Writer(pickle.Pickler):
         Raises:
             SaveError: Something in it cannot be kept, or could not be read again.
         """
-        self._buffer.seek(0)
-        self._buffer.truncate()
+        buffer = self._buffer
+        buffer.seek(0)
+        buffer.truncate()
         self.clear_memo()
         try:
             self.dump(state)
@@ -83,7 +84,7 @@ class Writer(pickle.Pickler):
         except Exception as err:  # whatever a value's own code raises while it is pickled
             reason = f"{type(err).__name__}: {err}"
             raise SaveError(f"a {type(state).__qualname__}", reason) from err
-        return self._buffer.getvalue()
+        return buffer.getvalue()
 
     def reducer_override(self, obj: Any) -> Any:
         """How pickle is to write what is no plain builtin value."""

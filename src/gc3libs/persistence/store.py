@@ -7,6 +7,7 @@ moves records: it writes the primitives of `gc3libs.persistence.port`.
 
 from __future__ import annotations
 
+import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -47,6 +48,8 @@ class Store(StorePrimitives):
     """
 
     clock: Clock = SYSTEM
+    home: str | None = None
+    """The directory of the session that it belongs to, which objects may tell their paths from."""
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -54,6 +57,13 @@ class Store(StorePrimitives):
         self._numbers = iter(range(0))
         self._block = 1
         self._closed = False
+        _stores.add(self)
+
+    def _after_fork(self) -> None:
+        """In the child: the numbers at hand are the parent's, and who holds the lock is not here."""
+        self._lock = threading.RLock()
+        self._numbers = iter(range(0))
+        self._block = 1
 
     def __enter__(self) -> Self:
         return self
@@ -386,3 +396,14 @@ class Store(StorePrimitives):
         """From now on guarded writes for this session need this epoch."""
         with self._lock:
             self._set_epoch(guard)
+
+
+_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for store in tuple(_stores):
+        store._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
