@@ -3,7 +3,8 @@
 ```
 Error
 ├── RecoverableError                 worth trying again as it is
-│   └── SessionInUse                 somebody else is running the session
+│   ├── SessionInUse                 somebody else is running the session
+│   └── DirectoryInUse               another engine uses the work directory
 ├── UnrecoverableError               trying again changes nothing
 │   └── FatalError                   the program cannot go on; logged when made
 │       ├── InvalidUsage             the command line is wrong
@@ -139,6 +140,18 @@ def _since(moment: float) -> str:
     then = time.localtime(moment)
     today = time.localtime()[:3] == then[:3]
     return f" since {time.strftime('%H:%M' if today else '%Y-%m-%d %H:%M', then)}"
+
+
+class DirectoryInUse(RecoverableError):
+    """Another engine uses the directory in which jobs were to run."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"cannot run jobs in {self.path}: {self.reason}"
 
 
 class UnrecoverableError(Error):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from gc3libs import events
 from gc3libs._clock import SYSTEM
@@ -111,6 +111,15 @@ class Run(Struct):
             super().__init__(initializer, **items)
         if attach is not None:
             _set(self, "_task", weakref.ref(attach))
+
+    @classmethod
+    def of_record(cls, task: Owner, summary: Summary, details: bytes) -> Self:
+        """The execution of a task as its record says."""
+        run = cls.__new__(cls)
+        _set(run, "_task", weakref.ref(task))
+        _set(run, "_moving", None)
+        run.restore(summary, details)
+        return run
 
     # attributes
 

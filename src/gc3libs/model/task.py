@@ -64,7 +64,7 @@ class Task(Controlled, Persistable, Struct):
     (1.5, 1.5, False, 'NEW')
     """
 
-    __slots__ = ("_controller", "_digest", "_execution", "_home", "_parents")
+    __slots__ = ("_controller", "_digest", "_home", "_made", "_parents")
 
     would_output = False
 
@@ -73,8 +73,9 @@ class Task(Controlled, Persistable, Struct):
 
     _controller: Controller | None
     _digest: str | None
-    _execution: Run
     _home: str | None
+    _made: Run | tuple[Summary, bytes] | None
+    """The execution; until it is looked at, what it is made of: summary and details, or None if it is new."""
     _parents: tuple[weakref.ref[Any], ...]
 
     tags: Kept[list[str]] = Kept(list, same, list, as_tags, list)
@@ -85,7 +86,7 @@ class Task(Controlled, Persistable, Struct):
         _set(self, "_digest", None)
         _set(self, "_home", None)
         _set(self, "_parents", ())
-        _set(self, "_execution", Run(attach=self))
+        _set(self, "_made", None)
         return self
 
     def __init__(self, **extra: Any) -> None:
@@ -106,12 +107,18 @@ class Task(Controlled, Persistable, Struct):
     @property
     def execution(self) -> Run:
         """State, return code, history of this task."""
-        return self._execution
+        made = self._made
+        if made is None or type(made) is tuple:
+            made = Run(attach=self) if made is None else Run.of_record(self, *made)
+            _set(self, "_made", made)
+        return made  # type: ignore[return-value]
 
     @execution.setter
     def execution(self, run: Run) -> None:
         run.attach(self)
-        _set(self, "_execution", run)
+        _set(self, "_made", run)
+
+    _execution = execution
 
     @property
     def _attached(self) -> bool:
@@ -211,6 +218,9 @@ class Task(Controlled, Persistable, Struct):
 
     # what it says of itself to a store
 
+    def _set_home(self, home: str) -> None:
+        _set(self, "_home", home)
+
     def __getstate__(self) -> Any:
         state = self.__dict__.copy()
         for each in _kept(type(self)):
@@ -222,8 +232,8 @@ class Task(Controlled, Persistable, Struct):
                     del state[each.name]
         if "_base" in state and self._home is not None and "_base_by_home" not in state:
             state["_base_by_home"] = _relative(state["_base"], self._home)
-        if self._execution.__dict__:
-            state[_RUN] = self._execution.__dict__
+        if isinstance(self._made, Run) and self._made.__dict__:
+            state[_RUN] = self._made.__dict__
         names = _slots(type(self))
         if names:
             return state, {name: getattr(self, name) for name in names if hasattr(self, name)}
@@ -236,7 +246,7 @@ class Task(Controlled, Persistable, Struct):
                 _set(self, name, value)
         _set(self, "__dict__", state)
         self._give_back()
-        self.changed = False
+        _set(self, "changed", False)
 
     def _give_back(self) -> None:
         if _RUN in self.__dict__:
@@ -244,7 +254,10 @@ class Task(Controlled, Persistable, Struct):
 
     def _restore(self, summary: Summary, details: bytes) -> None:
         self._give_back()
-        self._execution.restore(summary, details)
+        if isinstance(self._made, Run):
+            self._made.restore(summary, details)
+        else:
+            _set(self, "_made", (summary, details))
         _set(self, "_digest", summary.digest)
         if summary.tags:
             self.__dict__["tags"] = list(summary.tags)
@@ -252,7 +265,8 @@ class Task(Controlled, Persistable, Struct):
             del self.__dict__["tags"]
 
     def _details(self) -> bytes:
-        return self._execution.encoded_details()
+        made = self._made
+        return made[1] if type(made) is tuple else self._execution.encoded_details()
 
     def _summarize(self) -> Summary:
         saved, run = self._saved, self._execution

@@ -152,12 +152,66 @@ def to_summaries(rows: Iterable[Sequence[Any]]) -> list[Summary]:
     ]
 
 
-def to_records(rows: Sequence[Row]) -> list[Record]:
-    """Records from the values of `COLUMNS`."""
-    summaries = to_summaries([row[:22] for row in rows])
+def to_records(rows: Iterable[Row]) -> list[Record]:
+    """Records from the values of `COLUMNS`; place by place, too."""
     return [
-        Record(summary=summary, revision=row[22], version=row[23], details=row[24], payload=row[25])
-        for summary, row in zip(summaries, rows, strict=True)
+        Record(
+            Summary(
+                f"{prefix}.{number}",
+                cls,
+                session,
+                position,
+                leaf == 1,
+                state,
+                returncode,
+                jobname,
+                info,
+                resource,
+                attempt,
+                held == 1,
+                _decode_tags(tags) if tags else (),
+                created,
+                changed,
+                started,
+                ended,
+                cpu_time,
+                memory,
+                digest,
+                parameters,
+            ),
+            revision,
+            version,
+            details,
+            payload,
+        )
+        for (
+            number,
+            prefix,
+            cls,
+            session,
+            position,
+            leaf,
+            state,
+            returncode,
+            jobname,
+            info,
+            resource,
+            attempt,
+            held,
+            tags,
+            created,
+            changed,
+            started,
+            ended,
+            cpu_time,
+            memory,
+            digest,
+            parameters,
+            revision,
+            version,
+            details,
+            payload,
+        ) in rows
     ]
 
 

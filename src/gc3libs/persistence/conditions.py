@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from gc3libs.persistence.columns import encode_tags
-from gc3libs.persistence.record import Query, split_id
+from gc3libs.persistence.record import Query, number_of, split_id
 
 Parameters = Mapping[str, Any]
 Condition = tuple[str, dict[str, Any]]
@@ -73,7 +73,7 @@ def where(query: Query, dialect: Dialect) -> Condition:
 
 def by_ids(ids: Collection[str], dialect: Dialect) -> Condition:
     """The rows with these numbers; prefixes are left to the caller to compare."""
-    numbers = sorted({split_id(id_)[1] for id_ in ids})
+    numbers = sorted({number_of(id_) for id_ in ids})
     return dialect.among("number", "numbers", numbers) if numbers else NOTHING
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gc3libs.exceptions import LoadError, ObjectNotFound, UntrustedObject
 from gc3libs.persistence.children import Children, Unavailable, make_unavailable
 from gc3libs.persistence.classes import class_of
+from gc3libs.persistence.instances import apply_state
 from gc3libs.persistence.payload import unpack
 from gc3libs.persistence.persistable import Persistable, Saved
 from gc3libs.persistence.record import Record
@@ -41,72 +42,68 @@ class Loading:
         self._make(ids)
         for obj, record, pickled in self._waiting:
             self._fill(obj, record, pickled)
-        return {id_: self._made[id_] for id_ in ids if id_ not in self.errors}
+        made, errors = self._made, self.errors
+        return {id_: made[id_] for id_ in ids if id_ not in errors}
 
     def _make(self, ids: Sequence[str]) -> None:
         wanted: Sequence[str] = ids
         while wanted:
-            for id_ in wanted:
-                if id_ in self._store._objects:  # hold it until this load is done
-                    self._made[id_] = self._store._objects[id_]
-            missing = [id_ for id_ in wanted if id_ not in self._made and id_ not in self.errors]
-            referred: dict[str, None] = {}
+            missing = [id_ for id_ in wanted if not self._is_known(id_)]
             records = self._store._read(missing) if missing else {}
+            referred: dict[str, None] = {}
             for id_ in missing:
-                referred.update(dict.fromkeys(self._make_one(id_, records.get(id_))))
-            wanted = [id_ for id_ in referred if id_ not in self._made and id_ not in self.errors]
+                references = self._make_one(id_, records.get(id_))
+                if references:
+                    referred.update(dict.fromkeys(references))
+            wanted = list(referred)
 
-    def _make_one(self, id_: str, record: Record | LoadError | None) -> list[str]:
+    def _is_known(self, id_: str) -> bool:
+        if id_ in self._made or id_ in self.errors:
+            return True
+        obj = self._store._objects.get(id_)
+        if obj is None:
+            return False
+        self._made[id_] = obj  # hold it until this load is done
+        return True
+
+    def _make_one(self, id_: str, record: Record | LoadError | None) -> Sequence[str]:
+        """Make an empty object; gives the IDs that its state refers to."""
         store = self._store
-        if record is None:
-            self.errors[id_] = ObjectNotFound(id_, store.url)
-            return []
-        if isinstance(record, LoadError):
-            self.errors[id_] = record
-            return []
+        if type(record) is not Record:
+            self.errors[id_] = record or ObjectNotFound(id_, store.url)  # type: ignore[assignment]
+            return ()
+        summary, payload = record.summary, record.payload
         try:
-            cls = self._class(record.summary.cls)
+            cls = self._classes.get(summary.cls) or self._find_class(summary.cls)
             obj = cls.__new__(cls)
-            references, pickled = unpack(record.payload)
+            references, pickled = unpack(payload)
         except NotTrusted as err:
             self.errors[id_] = UntrustedObject(id_, store.url, str(err))
-            return []
+            return ()
         except Exception as err:  # noqa: BLE001  # whatever a class's own __new__ raises
             self.errors[id_] = LoadError(id_, store.url, f"{type(err).__name__}: {err}")
-            return []
-        summary = record.summary
+            return ()
         _set(obj, "persistent_id", id_)
-        saved = Saved(
-            store,
-            record.revision,
-            summary.session,
-            summary.position,
-            summary.created,
-            record.payload,
-        )
+        position, created = summary.position, summary.created
+        saved = Saved(store, record.revision, summary.session, position, created, payload)
         _set(obj, "_saved", saved)
-        if store.home is not None:
-            obj._set_home(store.home)
-        self._made[id_] = store._objects[id_] = obj
+        self._made[id_] = obj
+        store._objects.put(id_, obj)
         self._waiting.append((obj, record, pickled))
         return references
 
-    def _class(self, name: str) -> type[Persistable]:
-        cls = self._classes.get(name)
-        if cls is None:
-            cls = self._classes[name] = class_of(name)
+    def _find_class(self, name: str) -> type[Persistable]:
+        cls = self._classes[name] = class_of(name)
         return cls
 
     def _fill(self, obj: Persistable, record: Record, pickled: bytes) -> None:
         try:
-            state = read(pickled, self._resolve)
-            obj._saved.plain = is_plain(state)  # type: ignore[union-attr]
-            fill(obj, record, state)
+            fill(obj, record, read(pickled, self._resolve))
         except NotTrusted as err:
             self._give_up(obj, UntrustedObject(record.id, self._store.url, str(err)))
         except _NewerState as err:
             self._give_up(obj, LoadError(record.id, self._store.url, str(err)))
-        except Exception as err:  # noqa: BLE001  # whatever damage, or a class's own __setstate__, makes of it
+        except Exception as err:  # noqa: BLE001  # damage, or what a class's own __setstate__ raises
             error = LoadError(record.id, self._store.url, f"{type(err).__name__}: {err}")
             error.__cause__ = err
             self._give_up(obj, error)
@@ -117,7 +114,7 @@ class Loading:
 
     def _give_up(self, obj: Persistable, error: LoadError) -> None:
         self.errors[error.id] = error
-        self._store._objects.pop(error.id, None)
+        self._store._objects.pop(error.id)
         self._made.pop(error.id, None)
         make_unavailable(obj, error)
 
@@ -136,20 +133,21 @@ class _NewerState(Exception):
 def fill(obj: Persistable, record: Record, state: Any) -> None:
     """Give an empty object its state, as pickle would; then what the record says without it."""
     cls = type(obj)
-    if record.version > cls.schema_version:
+    if record.version != cls.schema_version:
+        state = _upgraded(cls, state, record.version)
+    obj._saved.plain = is_plain(state)  # type: ignore[union-attr]
+    setstate = getattr(cls, "__setstate__", None)
+    if setstate is None:
+        apply_state(obj, state)
+    else:
+        setstate(obj, state)
+    obj._restore(record.summary, record.details)
+
+
+def _upgraded(cls: type[Persistable], state: Any, version: int) -> Any:
+    if version > cls.schema_version:
         raise _NewerState(
-            f"it was saved by version {record.version} of {cls.__qualname__}, and this is version"
+            f"it was saved by version {version} of {cls.__qualname__}, and this is version"
             f" {cls.schema_version}"
         )
-    if record.version < cls.schema_version:
-        state = cls.upgrade_state(state, record.version)
-    setstate = getattr(cls, "__setstate__", None)
-    if setstate is not None:
-        setstate(obj, state)
-    elif isinstance(state, tuple):
-        obj.__dict__ = state[0] or {}
-        for name, value in state[1].items():
-            setattr(obj, name, value)
-    else:
-        obj.__dict__ = state or {}
-    obj._restore(record.summary, record.details)
+    return cls.upgrade_state(state, version)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+import msgspec
+
 from gc3libs.persistence.naming import class_name
 from gc3libs.persistence.record import Summary
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from gc3libs.persistence.store import Store
 
 
-class Saved:
+class Saved(msgspec.Struct, gc=False):
     """What a store notes on an object that it keeps: nobody else touches this.
 
     Attributes:
@@ -26,35 +28,14 @@ class Saved:
         children: IDs of its children as the store has them.
     """
 
-    __slots__ = (
-        "children",
-        "created",
-        "payload",
-        "plain",
-        "position",
-        "revision",
-        "session",
-        "store",
-    )
-
-    def __init__(
-        self,
-        store: Store,
-        revision: int,
-        session: str,
-        position: int | None,
-        created: float,
-        payload: bytes | None = None,
-        children: Sequence[str] | None = None,
-    ) -> None:
-        self.store = store
-        self.revision = revision
-        self.session = session
-        self.position = position
-        self.created = created
-        self.payload = payload
-        self.plain = False
-        self.children = children
+    store: Store
+    revision: int
+    session: str
+    position: int | None
+    created: float
+    payload: bytes | None = None
+    plain: bool = False
+    children: Sequence[str] | None = None
 
 
 class Persistable:

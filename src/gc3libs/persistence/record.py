@@ -18,6 +18,7 @@ from gc3libs.exceptions import InvalidValue
 FORMAT = 1
 """Format of the records that this version writes; part of every store."""
 
+_DIGITS = 18
 _ID = re.compile(r"(?P<prefix>[^\W\d]\w{0,199})\.(?P<number>0|[1-9][0-9]{0,17})", re.ASCII)
 
 
@@ -45,7 +46,19 @@ def split_id(id_: str) -> tuple[str, int]:
     return match["prefix"], int(match["number"])
 
 
-class Summary(msgspec.Struct, frozen=True):
+def number_of(id_: str) -> int:
+    """The number of an ID. Of the rest it only sees that there is one: compare what it leads to.
+
+    Raises:
+        InvalidValue: It is no ID.
+    """
+    prefix, _, digits = id_.rpartition(".")
+    if prefix and digits.isdecimal() and len(digits) <= _DIGITS:
+        return int(digits)
+    return split_id(id_)[1]
+
+
+class Summary(msgspec.Struct, frozen=True, gc=False):
     """The few facts of an object by which people look for it.
 
     For objects that are no tasks only `id`, `cls`, `session`, `position` and `created` say
@@ -116,7 +129,7 @@ class Summary(msgspec.Struct, frozen=True):
         return self.state == "TERMINATED" and self.returncode != 0
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """Everything that a store keeps of one object.
 
     Attributes:

@@ -162,7 +162,7 @@ class Batch:
             saved.children = self._relations.get(id(obj), saved.children)
             obj.changed = False
             obj._pending_blobs = None
-            self._store._objects[record.id] = obj
+            self._store._objects.put(record.id, obj)
 
     def undo(self) -> None:
         """Take back the IDs that were given."""

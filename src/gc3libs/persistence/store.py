@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from gc3libs._clock import SYSTEM, Clock
 from gc3libs.exceptions import Conflict, LoadError, ObjectNotFound
 from gc3libs.persistence.children import Unavailable
+from gc3libs.persistence.identity import IdentityMap
 from gc3libs.persistence.loading import Loading
 from gc3libs.persistence.persistable import Persistable, Saved
 from gc3libs.persistence.port import StorePrimitives
@@ -53,7 +54,7 @@ class Store(StorePrimitives):
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._objects: weakref.WeakValueDictionary[str, Persistable] = weakref.WeakValueDictionary()
+        self._objects = IdentityMap()
         self._numbers = iter(range(0))
         self._block = 1
         self._closed = False
@@ -124,7 +125,7 @@ class Store(StorePrimitives):
                     durable=durable,
                 )
             except Conflict as err:
-                self._objects.pop(err.id, None)
+                self._objects.pop(err.id)
                 batch.undo()
                 raise
             except BaseException:
@@ -144,7 +145,7 @@ class Store(StorePrimitives):
                 self, current.revision, summary.session, summary.position, summary.created
             )
             obj.changed = True
-            self._objects.pop(id_, None)
+            self._objects.pop(id_)
             self.save(obj)
 
     def _new_id(self, cls: type) -> str:
@@ -167,26 +168,30 @@ class Store(StorePrimitives):
 
     def differs(self, obj: Persistable) -> bool:
         """Whether an object has changed, in place or otherwise, since it was loaded or saved."""
-        return next(self.differing([obj]), None) is not None
+        return bool(self.differing([obj]))
 
-    def differing(self, objects: Iterable[Persistable]) -> Iterator[Persistable]:
+    def differing(self, objects: Iterable[Persistable]) -> Sequence[Persistable]:
         """Those of these objects that have changed since, in place or otherwise."""
+        found = []
         with self._lock:
             batch = Batch(self, "")
             try:
                 for obj in objects:
                     saved = obj._saved
-                    if obj.changed or saved is None:
-                        yield obj
-                    elif not (saved.plain or saved.payload is None) and batch.differs(obj):
-                        yield obj
+                    if (
+                        obj.changed
+                        or saved is None
+                        or (not saved.plain and saved.payload is not None and batch.differs(obj))
+                    ):
+                        found.append(obj)
             finally:
                 batch.undo()
+        return found
 
     def in_use(self) -> list[Persistable]:
         """The objects of this store that the program holds."""
         with self._lock:
-            return list(self._objects.values())
+            return self._objects.objects()
 
     def in_memory(self, id_: str) -> Any:
         """The object with this ID, if the program holds it; else None. Reads nothing."""
@@ -274,7 +279,7 @@ class Store(StorePrimitives):
         with self._lock:
             self._write(changed, guard=guard, durable=durable)
             for record in changed:
-                self._objects.pop(record.id, None)
+                self._objects.pop(record.id)
 
     def record(self, id_: str) -> Record:
         """What is kept of an object, without its class.
@@ -331,7 +336,7 @@ class Store(StorePrimitives):
         with self._lock:
             self._delete(gone, guard=guard, stamp=stamp, durable=durable)
             for id_ in gone:
-                obj = self._objects.pop(id_, None)
+                obj = self._objects.pop(id_)
                 if obj is not None:
                     obj.persistent_id, obj._saved, obj.changed = None, None, True
 

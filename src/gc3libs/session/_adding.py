@@ -68,7 +68,7 @@ class Adding:
 
     def _new(self, tasks: Sequence[Any]) -> list[Any]:
         """Without those whose work the session has, or an earlier one of them does."""
-        digests = [task.digest if isinstance(task, Task) else "" for task in tasks]
+        digests = [self._digest(task) for task in tasks]
         self._look_up(frozenset(digests) - {""})
         new = []
         for task, digest in zip(tasks, digests, strict=True):
@@ -77,6 +77,14 @@ class Adding:
             if digest:
                 self._known.add(digest)
         return new
+
+    def _digest(self, task: Any) -> str:
+        if not isinstance(task, Task):
+            return ""
+        home = self._register.store.home
+        if home is not None:
+            task._set_home(home)  # paths of inputs count as seen from there
+        return task.digest
 
     def _look_up(self, digests: frozenset[str]) -> None:
         if self._answers.can_look_up():

@@ -26,8 +26,10 @@ def destroy(register: Register) -> None:
         keeps_store = not register.store_is_inside or not origin.made_store
         if keeps_store:
             register.remove(list(register.listing), flush=True)
-        register.gone = not keeps_store
-        register.close()
+        if keeps_store:
+            register.close()
+        else:
+            store.close()
         try:
             for path in _own_files(place, None if keeps_store else getattr(store, "path", None)):
                 _remove(path)

@@ -46,22 +46,28 @@ class Mirror:
         found = self._store.stamp(self._uuid)
         if found is None:
             return not len(self._index)
-        fingerprint, _, place = found.rpartition(":")
-        if fingerprint != self._index.fingerprint:
+        place = _noted(found, self._index.fingerprint)
+        if place is None:
             return False
-        self.place = int(place)
+        self.place = place[0]
         return True
+
+    def length(self, fingerprint: str) -> int | None:
+        """How many IDs an index with this fingerprint has, if it is the one of the mirror."""
+        noted = _noted(self._store.stamp(self._uuid) or "", fingerprint)
+        return None if noted is None else noted[1]
 
     def stamp_with(self, ids: Sequence[str]) -> Stamp:
         """For the index with these IDs appended, placed from `place` on."""
-        return self._stamp(self._index.fingerprint_with(ids), self.place + len(ids))
+        fingerprint = self._index.fingerprint_with(ids)
+        return self._stamp(fingerprint, self.place + len(ids), len(self._index) + len(ids))
 
     def stamp(self) -> Stamp:
         """For the index as it is."""
-        return self._stamp(self._index.fingerprint, self.place)
+        return self._stamp(self._index.fingerprint, self.place, len(self._index))
 
-    def _stamp(self, fingerprint: str, place: int) -> Stamp:
-        return Stamp(session=self._uuid, value=f"{fingerprint}:{place}")
+    def _stamp(self, fingerprint: str, place: int, length: int) -> Stamp:
+        return Stamp(session=self._uuid, value=f"{fingerprint} {place} {length}")
 
     def catch_up(self) -> None:
         """Make the mirror anew from the index, if it is not in step.
@@ -71,7 +77,7 @@ class Mirror:
         """
         if self.in_step():
             return
-        out_of_step = self._stamp("being made anew", 0)
+        out_of_step = self._stamp("none", 0, 0)
         self._store.withdraw(None, out_of_step)
         self.place = 0
         for ids in chunks(self._index, BATCH):
@@ -82,6 +88,15 @@ class Mirror:
             self._store.enrol(there, self.place, out_of_step)
             self.place += len(there)
         self._store.withdraw([], self.stamp())
+
+
+def _noted(stamp: str, fingerprint: str) -> tuple[int, int] | None:
+    """The next place, and the number of IDs, if the stamp is that of this fingerprint."""
+    found, *numbers = stamp.split(" ")
+    if found != fingerprint:
+        return None
+    place, length = map(int, numbers)
+    return place, length
 
 
 def chunks(ids: Iterable[str], size: int) -> Iterator[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from gc3libs.exceptions import (
     InvalidOperation,
     ObjectNotFound,
+    StoreError,
 )
 from gc3libs.persistence import Persistable, Store
 from gc3libs.persistence.saving import known_id
@@ -19,9 +21,17 @@ from gc3libs.session._family import doomed
 from gc3libs.session._index import Index
 from gc3libs.session._listing import Listing
 from gc3libs.session._mirror import Claimed, Mirror, existing, is_id
-from gc3libs.session._origin import Origin, new_uuid, this_host, write_origin
+from gc3libs.session._origin import (
+    Origin,
+    new_uuid,
+    read_origin,
+    this_host,
+    write_origin,
+)
 from gc3libs.session._place import Place
 from gc3libs.session._window import in_memory
+
+logger = logging.getLogger(__name__)
 
 
 class Register:
@@ -55,13 +65,32 @@ class Register:
         self.place = place
         self.store = store
         self.origin = origin
-        self.listing = Listing(Index(place.index))
+        self.listing = Listing(Index(place.index, self._known_length))
         self._index = self.listing.index
-        self._original = original_of(origin, place.path)
-        self._settled = known and self._original is None and origin.path == str(place.path)
+        self._signature = self._sign() if known else None
+        self._take(origin)
         self._own_store = own_store
         self._whole_store = whole_store
+        if own_store:
+            store.home = str(place.path)
         self.gone = False
+
+    def _take(self, origin: Origin) -> None:
+        self.origin = origin
+        self._original = original_of(origin, self.place.path)
+        self._settled = (
+            self._signature is not None
+            and self._original is None
+            and origin.path == str(self.place.path)
+        )
+
+    def _sign(self) -> tuple[int, int] | None:
+        """What changes when the session's file `created` does."""
+        try:
+            found = self.place.created.stat()
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_ctime_ns
 
     @property
     def uuid(self) -> str:
@@ -70,7 +99,7 @@ class Register:
 
     def close(self) -> None:
         """Let go of the store, unless it is somebody else's, too; what was saved is safe then."""
-        if self._own_store or self.gone:
+        if self._own_store:
             self.store.close()
         else:
             self.store.flush()
@@ -97,6 +126,14 @@ class Register:
             return None
         return mirror
 
+    def _known_length(self, fingerprint: str) -> int | None:
+        mirror = self.mirror()
+        try:
+            return None if mirror is None else mirror.length(fingerprint)
+        except StoreError as err:
+            logger.debug("%s: counting the lines of its index: %s", self.place.path, err)
+            return None
+
     @property
     def is_copy(self) -> bool:
         """It still bears the name of the session that it was copied from."""
@@ -112,6 +149,7 @@ class Register:
         """
         if self.gone:
             raise InvalidOperation(f"the session {self.place.path} was destroyed")
+        self._look_again()
         if self._settled:
             return
         origin = replace(self.origin, host=this_host(), path=str(self.place.path))
@@ -131,6 +169,14 @@ class Register:
         self._original = None
         self._settled = True
 
+    def _look_again(self) -> None:
+        """See what other processes have made of this session."""
+        signature = self._sign()
+        if signature != self._signature:
+            found = read_origin(self.place.created)
+            self._signature = signature
+            self._take(found or self.origin)
+
     @property
     def store_is_inside(self) -> bool:
         """The store lies in the session's directory."""
@@ -141,6 +187,7 @@ class Register:
         made = self.place.created.stat().st_mtime if self.place.created.exists() else None
         write_origin(self.place.created, origin, made)
         self.origin = origin
+        self._signature = self._sign()
 
     def next_epoch(self, former: int) -> int:
         """Count one more lease."""

@@ -129,7 +129,10 @@ class Session:
             raise InvalidArgument(f"there is no session in {place.path}")
         if exists and not load:
             self._set_up(open_existing(place, store_or_url, extra_args))
-            self.destroy()
+            try:
+                self.destroy()
+            finally:
+                self.close()
             exists = False
         open_ = open_existing if exists else make
         self._set_up(open_(place, store_or_url, extra_args))
@@ -221,7 +224,8 @@ class Session:
         Changes that were not saved are lost.
         """
         self._window.clear()
-        self._register.close()
+        if not self._register.gone:
+            self._register.close()
 
     # the tasks
 

@@ -31,12 +31,13 @@ def to_pandas(store: Store, summaries: Iterable[Summary]) -> pandas.DataFrame:
     for parameters, facts in _rows(store, summaries):
         names.update(dict.fromkeys(parameters))
         rows.append({**parameters, **facts})
-    columns = [name for name in names if name not in _FACTS]
+    columns = [name for name in names if name not in (*_FACTS, "id")]
     table = pandas.DataFrame(rows, columns=[*columns, *_FACTS, "id"])
-    return table.set_index("id")
+    return table.astype(_KINDS).set_index("id")
 
 
 _FACTS = ("result", "state", "returncode", "duration", "cpu_time", "memory", "jobname")
+_KINDS = {"returncode": "Int64", "duration": float, "cpu_time": float, "memory": "Int64"}
 
 
 def _rows(

@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_BATCH = 500
+_BATCH = 250
 _FIRST_BATCH = 16
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from gc3libs.persistence import Persistable, Store
 from gc3libs.persistence.children import Children
 
-_SIZE = 2000
+_SIZE = 500
 
 
 class Window:
@@ -37,10 +37,11 @@ class Window:
 
     def _differing(self, tasks: Iterable[Persistable]) -> Iterator[Persistable]:
         """Those that have changed, or own something that has; not those that were removed."""
-        for task in self._store.differing(tasks):
+        doubtful = [task for task in tasks if not _is_surely_unchanged(task)]
+        for task in self._store.differing(doubtful):
             if task.persistent_id is not None:
                 yield task
-        for task in tasks:
+        for task in doubtful:
             if type(task)._owned is not Persistable._owned and any(
                 self._store.differing(islice(in_memory([task]), 1, None))
             ):
@@ -61,6 +62,12 @@ class Window:
         self._recent.clear()
         self._count = 0
         self._changed.clear()
+
+
+def _is_surely_unchanged(task: Persistable) -> bool:
+    saved = task._saved
+    owns_nothing = type(task)._owned is Persistable._owned
+    return not task.changed and saved is not None and saved.plain and owns_nothing
 
 
 def in_memory(tasks: Iterable[Persistable]) -> Iterator[Persistable]:

@@ -347,6 +347,13 @@ OPERATIONS: dict[str, bytes] = {
     "set item for an instance": whole(new(_ACTING) + value("a") + value(1) + b"s"),
     "set items for an instance": whole(new(_ACTING) + b"(" + value("a") + value(1) + b"u"),
     "set item for a task": whole(_REFERENCE + value("a") + value(1) + b"s"),
+    "item for a member": whole(
+        reduce(name(STANDARD, "member"), name(VICTIM, "Words"), "ONE") + value("b") + b"a"
+    ),
+    "imported function as a value": whole(name(VICTIM, "rmtree")),
+    "imported class as a value": whole(name(VICTIM, "Persistable")),
+    "class by another name as a value": whole(name(VICTIM, "Renamed")),
+    "class that calls itself another module's as a value": whole(name(VICTIM, "Liar")),
     "set item for a member": whole(
         reduce(name(STANDARD, "member"), name(VICTIM, "Table"), "ONE")
         + value("a")
@@ -463,6 +470,7 @@ RESTORERS: dict[str, bytes] = {
     "array of pointers": numpys("numpy_array", "|O8", (1,), "C", bytes(8)),
     "array of pointers, inside": numpys("numpy_array", [("a", "|O8")], (1,), "C", bytes(8)),
     "array that is not there": numpys("numpy_array", "<f8", (10**12,), "C", b""),
+    "array of more bytes": numpys("numpy_array", "<f8", (1,), "C", bytes(16)),
     "array of overflows": numpys("numpy_array", "<f8", (2**61, 8), "C", b""),
     "array of negative length": numpys("numpy_array", "<f8", (-1, -1), "C", bytes(8)),
     "array of no size": numpys("numpy_array", "|V0", (10**12,), "C", b""),
@@ -498,6 +506,14 @@ RESTORERS: dict[str, bytes] = {
         [array("<i8", bytes(8)), array("<i8", bytes(16))],
         index(1),
         index(1, 2),
+        {},
+    ),
+    "matrix of another index": call(
+        PANDAS,
+        "pandas_frame",
+        reduce(name(NUMPY, "numpy_array"), "<i8", (1, 1), "C", bytes(8)),
+        [1],
+        index(1),
         {},
     ),
     "series of another index": call(PANDAS, "pandas_series", array("<i8", bytes(8)), [1], None, {}),

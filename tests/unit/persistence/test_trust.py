@@ -46,6 +46,7 @@ class Unharmed:
         assert victim.Colour.RED.value == 1
         assert list(victim.Colour) == [victim.Colour.RED, victim.Colour.BLUE]
         assert victim.Table.ONE == {"a": 1}
+        assert victim.Words.ONE == ["a"]
         assert victim.Plain().method() == "mine"
         assert vars(victim.act) == {}
         assert trust_module._trusted_packages == set()

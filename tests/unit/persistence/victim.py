@@ -7,6 +7,7 @@ import dataclasses
 import enum
 import subprocess
 from os import system  # noqa: F401
+from shutil import rmtree  # noqa: F401
 from typing import Any, NamedTuple
 
 from gc3libs.persistence.persistable import Persistable
@@ -183,6 +184,10 @@ class Bits(enum.Flag):
 
 class Table(dict, enum.Enum):  # type: ignore[type-arg]
     ONE = {"a": 1}
+
+
+class Words(list, enum.Enum):  # type: ignore[type-arg]
+    ONE = ["a"]
 
 
 class Pair(NamedTuple):
