@@ -1,9 +1,10 @@
-"""Kills, reboots, copies and moves: what was handed over runs once, and nobody is told otherwise."""
+"""Kills, reboots, copies and moves: what was handed over runs once, or is lost by name."""
 
 import os
 import random
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -47,7 +48,7 @@ def logged(log):
 
 
 def finish(backend, tokens, make_job):
-    """Do as an engine does: hand over again what was certainly never started; returns the last reports."""
+    """As an engine does, hand over again what was certainly never started; the last reports."""
     reports = backend.adopt(tokens)
     while True:
         again = [
@@ -262,7 +263,8 @@ def test_a_reboot(place):
 def test_after_a_power_failure_whatever_was_announced_is_lost(place):
     place.workdir.mkdir()
     (place.workdir / "journal").write_bytes(
-        b"gc3-jobs 1 before 4711 99 1:1\nS T.1\nS T.2\nT T.1 5.00 1000.5 scratch/1 > >\n\0\0\0\0\nP T."
+        b"gc3-jobs 1 before 4711 99 1:1\nS T.1\nS T.2\n"
+        b"T T.1 5.00 1000.5 scratch/1 > >\n\0\0\0\0\nP T."
     )
     reports = place.backend().adopt(["T.1", "T.2"])
     assert {report.state for report in reports.values()} == {JobState.LOST}
@@ -336,3 +338,48 @@ def test_two_at_once_start_one_supervisor(place):
     ]
     assert [process.wait() for process in processes] == [0, 0, 0]
     assert backends[0].tokens() == {"T.0", "T.1", "T.2"}
+
+
+def test_an_interrupted_wait_loses_nothing(place):
+    backend = place.backend()
+
+    def interrupt(_number, _frame):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        submit(backend, *[job(f"T.{number}", ("sleep", "0.3")) for number in range(3)])
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(KeyboardInterrupt):
+            while True:
+                backend.poll(["T.2"], timeout=60)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    reports = backend.adopt(["T.0", "T.1", "T.2"])
+    assert reports["T.2"].state is JobState.RETURNED
+    submit(backend, job("T.2", ("true",)))
+    reports = wait(backend, ["T.0", "T.1", "T.2"])
+    assert {report.exitcode for report in reports.values()} == {0}
+
+
+def test_sockets_of_killed_supervisors_are_swept_up(place, tmp_path, monkeypatch):
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    sockets = tmp_path / f"gc3-{os.geteuid()}"
+    backend = place.backend()
+    run(backend, "T.1", ("true",))
+    (living,) = sockets.iterdir()
+    dead, young = sockets / "dead.sock", sockets / "young.sock"
+    for path in (dead, young):
+        with socket.socket(socket.AF_UNIX) as left:
+            left.bind(str(path))
+    for path in (living, dead):
+        os.utime(path, (0, 0))
+    other = LocalBackend(tmp_path / "other")
+    run(other, "T.1", ("true",))
+    assert not dead.exists()
+    assert living.exists()
+    assert young.exists()
+    other.free(["T.1"])
+    other.close()
+    assert run(backend, "T.2", ("true",)).exitcode == 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shlex
-import subprocess
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +30,9 @@ from gc3libs.model._shell import expanded
 from gc3libs.model.job import Command, Job
 from gc3libs.model.resources import check_architecture, check_cores
 from gc3libs.url import UrlKeyDict, UrlValueDict
+
+_STDOUT = -2
+"""`subprocess.STDOUT`, without what comes with that module."""
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +121,9 @@ class Application(Job):
             return None
         name = jobname.decode("ascii") if isinstance(jobname, bytes) else str(jobname)
         if not name:
-            name = f"GC3Pie.{type(self).__name__}.{uuid.uuid4()}"
+            from uuid import uuid4
+
+            name = f"GC3Pie.{type(self).__name__}.{uuid4()}"
             logger.warning("an empty job name was replaced by %s", name)
         elif not (name[0].isascii() and name[0].isalpha()):
             logger.warning(
@@ -136,7 +139,7 @@ class Application(Job):
 
     def _declare_streams(self, extra: dict[str, Any]) -> None:
         stdout, stderr = extra.get("stdout"), extra.get("stderr")
-        join = bool(extra.get("join")) or stderr == stdout or stderr == subprocess.STDOUT
+        join = bool(extra.get("join")) or stderr in (stdout, _STDOUT)
         if join:
             stderr = stdout
         outputs = self.__dict__["outputs"]

@@ -8,7 +8,6 @@ together.
 from __future__ import annotations
 
 import datetime
-import zoneinfo
 from typing import TYPE_CHECKING, Any
 
 from gc3libs.exceptions import SaveError
@@ -118,7 +117,9 @@ def _reduce_array(array: Any) -> Reduced:
 
 
 def _zone(zone: Any) -> datetime.tzinfo | str | None:
-    if zone is None or type(zone) in (datetime.timezone, zoneinfo.ZoneInfo):
+    from zoneinfo import ZoneInfo  # not at the top: that would slow down every start
+
+    if zone is None or type(zone) in (datetime.timezone, ZoneInfo):
         return zone  # type: ignore[no-any-return]
     key = getattr(zone, "zone", None)  # pytz, which pandas 2 uses
     if isinstance(key, str):
@@ -132,7 +133,9 @@ def _check(value: Any, *classes: type) -> None:
 
 
 def _check_zone(zone: Any) -> None:
-    _check(zone, zoneinfo.ZoneInfo, datetime.timezone, type(None), str)
+    from zoneinfo import ZoneInfo
+
+    _check(zone, ZoneInfo, datetime.timezone, type(None), str)
     if isinstance(zone, str) and (not is_zone_key(zone) or zone.startswith("dateutil")):
         raise ValueError(f"{zone!r} is no key of a time zone")
 

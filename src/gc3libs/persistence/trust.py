@@ -18,9 +18,7 @@ import collections
 import enum
 import functools
 import importlib
-import site
 import sys
-import sysconfig
 import weakref
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -212,6 +210,9 @@ def _is_installed(file: str) -> bool:
 
 @functools.lru_cache(maxsize=1)
 def _installed_directories() -> tuple[Path, ...]:
+    import site
+    import sysconfig
+
     paths = {sysconfig.get_path(key) for key in ("stdlib", "platstdlib", "purelib", "platlib")}
     paths.update(site.getsitepackages())
     paths.add(site.getusersitepackages())

@@ -1,4 +1,4 @@
-"""Outputs arrive whole, once, and from inside the job's directory, whenever the fetching is killed."""
+"""Outputs arrive whole, once, from inside the job's directory, whenever fetching is killed."""
 
 import os
 import signal

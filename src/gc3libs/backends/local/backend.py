@@ -123,6 +123,7 @@ class LocalBackend(Backend):
         if not isinstance(tokens, (Set, Mapping)):
             tokens = frozenset(tokens)
         if not self._link.find():
+            self._clock.sleep(timeout)
             return []
         deadline = self._clock.monotonic() + timeout
         wait = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import select
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from gc3libs.backends.local.supervisor import daemon, journal, wire
-from gc3libs.exceptions import FatalError, NewerFormat, RecoverableError
+from gc3libs.exceptions import DirectoryInUse, FatalError, NewerFormat, RecoverableError
 
 _PATIENCE = 10.0  # seconds for a supervisor to start, or to leave
 _ANSWER = 60.0  # seconds for an answer; only a disk that hangs makes it take that long
@@ -112,7 +113,8 @@ def connect(
     """Talk to the supervisor of `workdir`, started if need be; returns its first reports, too.
 
     Raises:
-        RecoverableError: It is busy with another engine, or cannot be reached.
+        DirectoryInUse: It is busy with another engine.
+        RecoverableError: It cannot be reached.
         NewerFormat: The journal was written by a later version.
         FatalError: It cannot be started.
     """
@@ -120,10 +122,8 @@ def connect(
     while True:
         channel = _call(workdir)
         if channel is not None:
-            try:
+            with contextlib.suppress(Disconnected):  # it is about to leave
                 return _introduce(workdir, Connection(channel), hello)
-            except Disconnected:
-                channel.close()  # it was about to leave
         _start(workdir, boot)
         if time.monotonic() > deadline:
             raise RecoverableError(
@@ -139,7 +139,7 @@ def _introduce(
     kind, *rest = connection.hear()
     if kind == "refused":
         connection.close()
-        raise RecoverableError(f"cannot run jobs in {workdir}: {rest[0]}")
+        raise DirectoryInUse(str(workdir), rest[0])
     connection.pid = rest[1]
     _, reports = connection.hear()
     return connection, reports

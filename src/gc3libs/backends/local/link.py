@@ -87,6 +87,9 @@ class Link:
                 self._apply(content)
         except Disconnected:
             self._connect()
+        except BaseException:
+            self._hang_up()
+            raise
 
     def say(self, kind: str, tokens: list[str]) -> None:
         """Tell the supervisor something that needs no answer."""
@@ -107,6 +110,9 @@ class Link:
             except Disconnected:
                 self._connect()
                 orders = [order for order in orders if not self.was_taken(order[TOKEN])]
+            except BaseException:
+                self._hang_up()
+                raise
             else:
                 return self._note_taken(orders, reasons)
         raise RecoverableError(
@@ -161,11 +167,15 @@ class Link:
         if self._closed:
             raise InvalidOperation(f"the backend of {self._workdir} was closed; make a new one")
 
-    def _connect(self) -> Connection:
-        """Find or start the supervisor, and learn what it knows."""
+    def _hang_up(self) -> None:
+        """Begin anew after an interruption: half a message may have been read."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def _connect(self) -> Connection:
+        """Find or start the supervisor, and learn what it knows."""
+        self._hang_up()
         self._workdir.mkdir(parents=True, exist_ok=True)
         hello = (dict(os.environb), *self._offer)
         self._connection, table = connect(self._workdir, self._boot, hello)

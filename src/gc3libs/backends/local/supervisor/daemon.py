@@ -21,6 +21,7 @@ LOG = "supervisor.log"
 HELD = 3  # exit statuses of the starting process
 NEWER = 4
 
+_LONG_AGO = 3600.0  # seconds: a new supervisor's socket does not answer for a moment
 _PATIENCE = 2.0  # seconds for a supervisor that is about to leave
 
 
@@ -101,11 +102,26 @@ def _header(root: int, boot: str) -> journal.Header:
 def _listen(address: str) -> socket.socket:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(address)  # noqa: PTH108 - of a supervisor that is dead: the lock is ours
+    _sweep(os.path.dirname(address))  # noqa: PTH120
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(address)
     listener.listen(16)
     listener.setblocking(False)
     return listener
+
+
+def _sweep(directory: str) -> None:
+    """Remove what supervisors that were killed long ago left here."""
+    for entry in os.scandir(directory):
+        with contextlib.suppress(OSError):
+            if entry.stat(follow_symlinks=False).st_mtime > time.time() - _LONG_AGO:
+                continue
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as caller:
+                caller.settimeout(1)
+                try:
+                    caller.connect(entry.path)
+                except ConnectionRefusedError:
+                    os.unlink(entry.path)  # noqa: PTH108
 
 
 def _reset_signals() -> None:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import os
 import select
 import signal
 import time
-from collections import deque
 from functools import partial
 from resource import RUSAGE_SELF, getrusage
 
@@ -20,14 +18,8 @@ from .journal import Journal
 from .launch import CannotStart, Launcher, TryLater
 from .limits import Limits
 from .processes import kill_group
-from .records import (
-    ARMED,
-    ENDED,
-    RETURNED,
-    RUNNING,
-    STARTING,
-    Record,
-)
+from .queue import Queue, Room
+from .records import ENDED, RETURNED, RUNNING, STARTING, Record
 from .scratch import JOBS, Scratch, remove_empty
 from .timers import Timers
 
@@ -39,8 +31,6 @@ if TYPE_CHECKING:
 _LINGER = 1.0  # seconds that an idle supervisor waits for the next engine
 _NEWS_DELAY = 0.02  # seconds that news may wait for more, while the engine has no need of them
 _RETRY = 0.2  # seconds after which a start that the system had no room for is tried again
-_AHEAD = 0.01  # seconds of work whose start is announced with one synchronisation
-_AHEAD_MOST = 32
 _DIRECTORIES = (JOBS, LOGS, "outputs", "fetched")  # the last two are the engine's, for fetching
 
 
@@ -58,19 +48,15 @@ class Supervisor:
         self._handlers = self._desk.handlers
         self._launcher = Launcher(root)
         self._scratch = Scratch()
-        self._waiting: deque[Job] = deque()
-        self._armed: deque[Job] = deque()
+        self._room = Room()
+        self._queue = Queue(journal, self._room)
         self._running: dict[int, Job] = {}
         self._limits = Limits(self._running, self._timers, self._end)
         self._jobs: dict[str, Job] = {}  # those that have not ended
         self._news: dict[str, Record] = {}
         self._news_due = 0.0
         self._news_urgent = False
-        self._cores = self._memory = 0
-        self._used_cores = self._used_memory = 0
         self._grace = 5.0
-        self._mean = math.inf  # seconds that a job lately took
-        self._sync_cost = 0.001
         self._own_peak = 0
         self._enough_waiting = 0
         self._held_up = False
@@ -137,7 +123,7 @@ class Supervisor:
             self._desk.send("refused", reason)
             self._desk.dismiss()
             return
-        environment, self._cores, self._memory, self._grace = rest
+        environment, self._room.cores, self._room.memory, self._grace = rest
         self._launcher.set_environment(environment)
         self._desk.greet()
         self._desk.send("hello", wire.PROTOCOL, os.getpid())
@@ -150,10 +136,7 @@ class Supervisor:
 
     def _return_waiting(self) -> None:
         """Without an engine nothing is started."""
-        returned = [*self._armed, *self._waiting]
-        self._armed.clear()
-        self._waiting.clear()
-        for job in returned:
+        for job in self._queue.clear():
             self._give_back(job, "no engine was there to go on")
 
     def _leave_if_idle(self) -> None:
@@ -165,14 +148,14 @@ class Supervisor:
             job = Job(order)
             known = self._records.get(job.token)
             if known is not None and known.state != RETURNED:
-                answers.append("a job of this token was handed over before")
+                answers.append("it was handed over before")
                 continue
             self._records[job.token] = job.record
             self._jobs[job.token] = job
             self._news.pop(job.token, None)
-            self._waiting.append(job)
+            self._queue.put(job)
             answers.append(None)
-        self._enough_waiting = (len(self._waiting) + len(self._armed)) // 4
+        self._enough_waiting = len(self._queue) // 2
         self._desk.send("taken", answers)
 
     def _free(self, tokens: list[str]) -> None:
@@ -191,7 +174,7 @@ class Supervisor:
         if job.record.pid:
             self._end(job, "cancelled")
             return
-        (self._armed if job.record.state == ARMED else self._waiting).remove(job)
+        self._queue.remove(job)
         self._give_back(job, "cancelled")
 
     def _give_back(self, job: Job, reason: str) -> None:
@@ -205,46 +188,14 @@ class Supervisor:
 
     def _place(self) -> None:
         """Start what there is room for, in the order in which it came."""
-        while not self._held_up:
-            if not self._armed and not self._arm():
-                return
-            job = self._armed[0]
-            if not self._room_for(job):
-                break
-            self._armed.popleft()
-            self._start(job)
-        if len(self._armed) < 2 and self._mean < _AHEAD:
-            self._arm()  # the disk works while the processors do
-
-    def _arm(self) -> bool:
-        """Announce the next starts on the disk; False if there are none, or the disk refuses."""
-        if not self._waiting:
-            return False
-        head = self._waiting[0]
-        if self._room_for(head):
-            now = (self._cores - self._used_cores) // max(1, head.cores)
-        elif self._mean < _AHEAD:
-            now = 0
-        else:
-            return False
-        ahead = self._cores * max(_AHEAD, 10 * self._sync_cost) / max(self._mean, 1e-4)
-        count = max(1, now, min(_AHEAD_MOST, int(ahead)))
-        batch = [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
-        before = time.monotonic()
-        written = self._journal.append("".join([f"S {job.token}\n" for job in batch]))
-        if not (written and self._journal.sync()):
-            self._waiting.extendleft(reversed(batch))
+        if self._held_up:
+            return
+        try:
+            while (job := self._queue.next()) is not None:
+                self._start(job)
+            self._queue.look_ahead()
+        except TryLater:
             self._hold_up()
-            return False
-        self._sync_cost = time.monotonic() - before
-        for job in batch:
-            job.record.state = ARMED
-        self._armed.extend(batch)
-        return True
-
-    def _room_for(self, job: Job) -> bool:
-        enough_cores = self._used_cores + job.cores <= self._cores
-        return bool(enough_cores and self._used_memory + job.memory <= self._memory)
 
     def _hold_up(self) -> None:
         """Start nothing for a moment."""
@@ -260,15 +211,14 @@ class Supervisor:
         record.directory = job.directory or self._scratch.take()
         record.started = time.time()
         record.boottime = time.clock_gettime(time.CLOCK_BOOTTIME)
-        if not self._journal.append(record.start_line()):
-            self._put_off(job)
-            return
-        record.state = STARTING
         try:
+            if not self._journal.append(record.start_line()):
+                raise TryLater
+            record.state = STARTING
             pid = self._launcher.start(job, record.directory)
         except TryLater:
             self._put_off(job)
-            return
+            raise
         except CannotStart as err:
             record.reason = err.reason
             record.ended = time.time()
@@ -278,20 +228,15 @@ class Supervisor:
         record.state, record.pid = RUNNING, pid
         job.monotonic = time.monotonic()
         self._running[pid] = job
-        self._used_cores += job.cores
-        self._used_memory += job.memory
+        self._room.take(job)
         self._watch(job)
         self._note(record)
 
     def _put_off(self, job: Job) -> None:
-        record = job.record
         if not job.directory:
-            self._scratch.give_back(record.directory, job.token)
-        record.directory = ""
-        self._journal.append(f"S {job.token}\n")
-        record.state = ARMED
-        self._armed.appendleft(job)
-        self._hold_up()
+            self._scratch.give_back(job.record.directory, job.token)
+        job.record.directory = ""
+        self._queue.put_back(job)
 
     # -- watching
 
@@ -338,10 +283,8 @@ class Supervisor:
             job.record.ended = time.time()
             job.record.cpu = usage.ru_utime + usage.ru_stime
             job.record.memory = usage.ru_maxrss * 1024
-            self._used_cores -= job.cores
-            self._used_memory -= job.memory
-            took = time.monotonic() - job.monotonic
-            self._mean = took if self._mean == math.inf else self._mean + (took - self._mean) / 8
+            self._room.give_back(job)
+            self._queue.took(time.monotonic() - job.monotonic)
             self._held_up = False
             ended.append((job, status))
         return ended
@@ -380,7 +323,7 @@ class Supervisor:
         """Send the news when the engine should hand over more jobs, or after a short while."""
         if not self._news or not self._desk.ready:
             return
-        hungry = len(self._waiting) + len(self._armed) <= self._enough_waiting
+        hungry = len(self._queue) <= self._enough_waiting
         if not (self._news_urgent and hungry) and time.monotonic() < self._news_due:
             return
         news = [record.report() for record in self._news.values()]

@@ -1,0 +1,26 @@
+"""For those who write a store or a backend of their own, or test what uses one.
+
+`StoreTests` and `BackendTests` are suites to subclass; they need pytest, nothing else here does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from gc3libs.backends.scripted import Outcome, ScriptedBackend
+from gc3libs.testing._clock import VirtualClock
+
+if TYPE_CHECKING:
+    from gc3libs.testing._backends import BackendTests
+    from gc3libs.testing._stores import StoreTests
+
+__all__ = ["BackendTests", "Outcome", "ScriptedBackend", "StoreTests", "VirtualClock"]
+
+_SUITES = {"BackendTests": "_backends", "StoreTests": "_stores"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUITES:
+        return getattr(import_module(f"gc3libs.testing.{_SUITES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
