@@ -46,6 +46,7 @@ log = logging.getLogger("gc3.gc3libs")
 
 _LAZY = {
     "Engine": "gc3libs.engine",
+    "RetryableTask": "gc3libs.workflow",
     "Session": "gc3libs.session",
     "create_engine": "gc3libs.engine",
     "run": "gc3libs.cmdline",

@@ -97,18 +97,18 @@ class Course:
         if getattr(task, "on_loss", None) != "rerun":
             self.end(task)
             return False
-        self._keeper.note_evidence(run.details.token)
+        self._keeper.note_evidence(run.details.token, keep_directory=False)
         run.end_attempt()
         return self.move(task, State.NEW)
 
-    def refuse(self, task: Task, backend: str, refusal: JobRefused) -> bool:
-        """No backend takes a task's job; whether that is the task's end.
+    def refuse(self, task: Task, refusal: JobRefused) -> None:
+        """No backend takes a task's job, which is the task's end.
 
         A task whose `submit_error` gives no exception is NEW again, and left alone.
         """
         run = task.execution
-        run.history.append(f"refused by {backend}: {refusal.reason}")
-        moment = self._clock.now()
+        run.history.append(f"refused: {refusal.reason}")
+        moment, backend = self._clock.now(), run.details.resource
         events.publisher.publish(
             events.TaskRefused(task=task, backend=backend, reason=refusal.reason, time=moment)
         )
@@ -116,13 +116,13 @@ class Course:
             answer = task.submit_error([refusal]) if isinstance(task, Job) else refusal
         except Exception as err:  # noqa: BLE001  # whatever the method raises
             self.fail(task, "submit_error() raised", err)
-            return True
-        if not isinstance(answer, Exception):
-            return not self.move(task, State.NEW)
-        run.details.reason = refusal.reason
-        run.returncode = (Signals.SubmissionFailed, os.EX_UNAVAILABLE)
-        self.end(task)
-        return True
+            return
+        if isinstance(answer, Exception):
+            run.details.reason = refusal.reason
+            run.returncode = (Signals.SubmissionFailed, os.EX_UNAVAILABLE)
+            self.end(task)
+        else:
+            self.move(task, State.NEW)
 
     def fail(self, task: Task, what: str, err: Exception) -> None:
         """End a task because code of its author raised."""

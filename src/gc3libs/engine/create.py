@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gc3libs.backends.local import LocalBackend
 from gc3libs.engine.engine import Engine
-from gc3libs.engine.places import default_workdir
 from gc3libs.persistence.store import Store
 
 
@@ -30,11 +28,9 @@ def create_engine(
 
     Raises:
         TypeError: An option that `Engine` does not know.
+
+    >>> with create_engine() as engine:
+    ...     engine.counts()["total"]
+    0
     """
-    if cores is None and memory is None:
-        return Engine(store=store, workdir=workdir, **options)
-    if workdir is None and store is not None:
-        workdir = default_workdir(store.url)
-    if workdir is None:
-        raise TypeError("create_engine(cores=, memory=) needs a store or a workdir")
-    return Engine(LocalBackend(workdir, cores=cores, memory=memory), store=store, **options)
+    return Engine(store=store, workdir=workdir, cores=cores, memory=memory, **options)

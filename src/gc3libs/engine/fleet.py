@@ -92,15 +92,14 @@ class Fleet:
         for backend, tokens in self._assign(jobs):
             answers = backend.submit([jobs[token][1] for token in tokens])
             for token, answer in zip(tokens, answers, strict=True):
+                jobs[token][0].execution.details.resource = backend.name
                 if answer is None:
                     self._follow(token, jobs[token][0], backend)
                 else:
                     refused[token] = answer
         return refused
 
-    def _assign(
-        self, jobs: Mapping[str, tuple[Task, JobSpec]]
-    ) -> list[tuple[Backend, list[str]]]:
+    def _assign(self, jobs: Mapping[str, tuple[Task, JobSpec]]) -> list[tuple[Backend, list[str]]]:
         """Give each job to the first backend that is large enough for it and has room."""
         if len(self.backends) == 1:
             return [(self.backends[0], list(jobs))]
@@ -116,9 +115,8 @@ class Fleet:
     def _follow(self, token: str, task: Task, backend: Backend) -> None:
         self._tasks[token] = task
         self._places[token] = backend
-        details = task.execution.details
-        details.resource = backend.name
-        details.job = token
+        task.execution.details.resource = backend.name
+        task.execution.details.job = token
 
     def adopt(self, tasks: Mapping[str, Task]) -> None:
         """Follow the jobs that backends have of these tasks, by token, and hear how they are."""
@@ -183,8 +181,12 @@ class Fleet:
             if mine:
                 backend.cancel(mine)
 
+    def note_place(self, token: str, place: Backend) -> None:
+        """A job that is over is there."""
+        self._places[token] = place
+
     def abandon(self, token: str, place: Backend | None = None) -> None:
-        """End a job of which nobody wants to hear; `place` is where it is, if it is not followed."""
+        """End a job of which nobody wants to hear; `place` is where one is that is not followed."""
         if place is not None:
             self._places[token] = place
         elif token not in self._tasks:
@@ -198,21 +200,16 @@ class Fleet:
 
     def release(self, ends: Sequence[End]) -> list[End]:
         """Have backends forget jobs; gives those that have not ended yet."""
+        left = [end for end in ends if end.token in self._abandoned]
+        over = [end for end in ends if end.token not in self._abandoned]
         for backend in self.backends:
+            mine = [end for end in over if self._places.get(end.token) is backend]
             for keep in (False, True):
-                tokens = [
-                    token
-                    for token, kept, _ in ends
-                    if kept is keep
-                    and self._places.get(token) is backend
-                    and token not in self._abandoned
-                ]
+                tokens = [end.token for end in mine if end.keeps_directory is keep]
                 if tokens:
                     backend.free(tokens, keep_directory=keep)
-        left = [end for end in ends if end.token in self._abandoned]
-        for token, _, _ in ends:
-            if token not in self._abandoned:
-                self._places.pop(token, None)
+        for end in over:
+            self._places.pop(end.token, None)
         return left
 
 

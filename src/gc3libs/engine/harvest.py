@@ -101,7 +101,7 @@ def _note_outputs(task: Task, request: FetchRequest, fetched: Fetched) -> str | 
 
 
 def _note_error(task: Task, reason: str) -> None:
-    """Outputs could not be fetched: that is a failure, unless the task itself says that it is none."""
+    """Outputs could not be fetched: a failure, unless the task itself says that it is none."""
     run = task.execution
     run.history.append(reason)
     answer: object = None

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+from pathlib import Path
+from typing import IO
+
 from gc3libs.backends.base import Backend, FetchRequest, JobSpec
+from gc3libs.backends.local.peeking import read_part
 from gc3libs.exceptions import InvalidOperation, LoadError
-from gc3libs.model import Job, Task
+from gc3libs.model import Job, State, Task
 from gc3libs.persistence.store import Store
 
 
@@ -90,3 +95,27 @@ def take_outcome(task: Task, backend: Backend, token: str) -> None:
         name = task.job_spec().outcome
         if name is not None:
             task.accept_outcome(backend.peek(token, name) or None)
+
+
+def peek(task: Task, backend: Backend, what: str, offset: int, size: int | None) -> IO[str]:
+    """A part of what a task's job has written: of its outputs, once they were fetched."""
+    details = task.execution.details
+    path = _fetched(task, what)
+    data = None if path is None else read_part(path, offset, size)
+    if data is None:
+        data = backend.peek(details.token, what, offset, size)
+    return io.StringIO(data.decode(errors="replace"))
+
+
+def _fetched(task: Task, what: str) -> Path | None:
+    """Where an output lies since it was fetched."""
+    place = task.execution.details.output_path
+    name = task.get(what) if what in ("stdout", "stderr") else what
+    if what == "stderr" and task.get("join"):
+        name = task.get("stdout")
+    if not place or not name or task.execution.state is not State.TERMINATED:
+        return None
+    for remote, local in task.job_spec().outputs if isinstance(task, Job) else ():
+        if remote == name:
+            return Path(place, local)
+    return Path(place, name)

@@ -1,4 +1,4 @@
-"""What an engine owes its store: changed tasks, in few transactions; evidence, freed when it is safe."""
+"""What an engine owes its store: changed tasks in few transactions; evidence freed in time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gc3libs._atomic import sync_filesystem
 from gc3libs._clock import Clock
 from gc3libs.exceptions import Conflict, LeaseLost, SaveError, StoreUnavailable
-from gc3libs.model import Task
+from gc3libs.model import State, Task
 from gc3libs.persistence.record import Guard
 from gc3libs.persistence.store import Store
 
@@ -27,13 +27,26 @@ class End(NamedTuple):
 
     Attributes:
         token: Names the job whose evidence can be freed once this is safe; empty if there is none.
-        keep_directory: What the job left is still of use to people.
+        failed: The task has failed.
         task: The task that is over with it, if one is.
     """
 
     token: str
-    keep_directory: bool
+    failed: bool
     task: Task | None
+
+    @property
+    def is_final(self) -> bool:
+        """The task, if there is one, is not being done again."""
+        if self.task is None:
+            return True
+        run = self.task.execution
+        return run.state is State.TERMINATED and run.details.token == self.token
+
+    @property
+    def keeps_directory(self) -> bool:
+        """What the job left may be of use to people."""
+        return self.failed and self.is_final
 
 
 class Keeper:
@@ -89,12 +102,10 @@ class Keeper:
         if place is not None:
             self._places[place] = None
 
-    def note_evidence(
-        self, token: str, *, keep_directory: bool = True, place: str | None = None
-    ) -> None:
-        """What a backend knows of a job is of no use any more."""
+    def note_evidence(self, token: str, *, keep_directory: bool, place: str = "") -> None:
+        """What a backend knows of a job is of no use once its outputs, in `place`, are safe."""
         self._ends.append(End(token, keep_directory, None))
-        if place is not None:
+        if place:
             self._places[place] = None
 
     @property

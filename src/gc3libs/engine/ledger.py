@@ -38,7 +38,7 @@ Entry = tuple[State, int | None]
 
 
 class Ledger:
-    """Counts tasks of some classes as they come, change and go, by where each stood when last seen."""
+    """Counts tasks of some classes, by where each stood when it was last seen."""
 
     def __init__(self, only: type[Task] | tuple[type[Task], ...]) -> None:
         self._only = only

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from platformdirs import user_state_path
 
+from gc3libs.backends.local import LocalBackend
+from gc3libs.persistence.store import Store
+
 
 def default_workdir(store_url: str) -> Path:
-    """The directory, of the user's, of engines on the store with this URL: the same for the same store."""
+    """The directory, of the user's, of engines on this store: the same for the same URL."""
     digest = hashlib.blake2b(store_url.encode(errors="surrogateescape"), digest_size=10).hexdigest()
     return user_state_path("gc3libs") / "engines" / digest
+
+
+def open_local(
+    cleanup: ExitStack,
+    workdir: str | Path | None,
+    store: Store | None,
+    cores: int | None,
+    memory: int | None,
+) -> LocalBackend:
+    """The backend of this machine; `cleanup` closes it and removes what was made for it alone."""
+    if workdir is None and store is not None:
+        workdir = default_workdir(store.url)
+    elif workdir is None:
+        workdir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="gc3-"))
+    local = LocalBackend(workdir, cores=cores, memory=memory)
+    cleanup.callback(local.close)
+    return local

@@ -19,9 +19,7 @@ class Roster:
     def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
         self._fed: set[int] = set()
-        self._ledgers: dict[Any, Ledger] = {
-            cls: Ledger(cls) for cls in (Task, Application)
-        }
+        self._ledgers: dict[Any, Ledger] = {cls: Ledger(cls) for cls in (Task, Application)}
 
     def __contains__(self, task: Task) -> bool:
         return id(task) in self._tasks
@@ -62,7 +60,9 @@ class Roster:
             InvalidArgument: It is not.
         """
         if only not in self._ledgers:
-            raise InvalidArgument(f"call init_counts_for({only!r}) first: nobody counts these tasks")
+            raise InvalidArgument(
+                f"call init_counts_for({only!r}) first: nobody counts these tasks"
+            )
         return self._ledgers[only].counts()
 
     def count(self, cls: type[Task] | tuple[type[Task], ...]) -> None:

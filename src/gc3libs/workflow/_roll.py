@@ -20,10 +20,11 @@ class Roll:
     """Counts children by state and returncode, and sums up what they took.
 
     Children in memory say themselves how they change. The others are counted from their records;
-    those of them that are not over are *apart*, until they are met.
+    those of them that are not over are *apart*, until they are met; from then on they are *present*
+    until they are over.
 
     Attributes:
-        size: How many children there are.
+        size: How long the list of children was when the roll was called.
         stored: Some were counted from their records.
         figures: Of those that are over.
     """
@@ -35,17 +36,18 @@ class Roll:
         self._counter: Counter[Entry] = Counter()
         self._apart: dict[str, Entry] = {}
         self._missing: set[str] = set()
+        self._present: dict[str | None, Task] = {}
 
-    def count(self, child: Task) -> None:
-        """Count a child in memory, as it stands."""
-        self.size += 1
+    def count(self, child: Task, *, listed: bool = True) -> None:
+        """Count a child in memory, as it stands; `listed`: the collection itself has hold of it."""
         self._enter(_entry(child))
         if child.execution.state is State.TERMINATED:
             self.figures.add_task(child)
+        elif not listed:
+            self._present[child.persistent_id] = child
 
     def count_record(self, summary: Summary) -> None:
         """Count a child from its record."""
-        self.size += 1
         self.stored = True
         state = State(summary.state)
         entry = state, summary.returncode if state is State.TERMINATED else None
@@ -57,7 +59,6 @@ class Roll:
 
     def count_missing(self, id_: str) -> None:
         """Count a child that cannot be loaded: nobody knows how it stands."""
-        self.size += 1
         self._missing.add(id_)
         self._enter((State.UNKNOWN, None))
 
@@ -65,6 +66,8 @@ class Roll:
         """A child that was apart is in memory now; whether it has moved on since."""
         before = self._apart.pop(child.persistent_id or "", None)
         after = _entry(child)
+        if before is not None and after[0] is not State.TERMINATED:
+            self._present[child.persistent_id] = child
         if before is None or before == after:
             return False
         self._counter[before] -= 1
@@ -80,6 +83,12 @@ class Roll:
         self._enter((after, returncode if after is State.TERMINATED else None))
         if after is State.TERMINATED:
             self.figures.add_task(child)
+            self._present.pop(child.persistent_id, None)
+
+    @property
+    def present(self) -> list[Task]:
+        """Those that were met, and are not over."""
+        return list(self._present.values())
 
     def _enter(self, entry: Entry) -> None:
         self._counter[entry] += 1
@@ -92,9 +101,14 @@ class Roll:
             if live is None or (state in _LIVE) is live
         ]
 
-    def knows_over(self, id_: str) -> bool:
-        """Whether the child with this ID, which is not in memory, is over."""
-        return id_ not in self._apart and id_ not in self._missing
+    def is_over(self, child: Persistable | str) -> bool:
+        """Whether a child, in memory or by its ID, is over, as far as is known."""
+        if isinstance(child, str):
+            known = (self._apart, self._missing, self._present)
+            return not any(child in each for each in known)
+        if not isinstance(child, Task) or isinstance(child, Unavailable):
+            return False
+        return child.execution.state is State.TERMINATED
 
     def has(self, state: State) -> bool:
         """Whether any child is in this state."""
@@ -107,7 +121,7 @@ class Roll:
 
     def numbers(self) -> Counter[str]:
         """How many there are by state; also "ok", "failed" and "total"."""
-        numbers: Counter[str] = Counter(total=self.size)
+        numbers: Counter[str] = Counter(total=self._counter.total())
         for (state, returncode), n in self._counter.items():
             if n > 0:
                 numbers[state.value] += n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections import defaultdict
@@ -9,10 +10,13 @@ from collections.abc import Iterable, Iterator, MutableSequence
 from pathlib import Path
 from typing import IO, Any
 
-from gc3libs.exceptions import InvalidOperation, InvalidType
+from gc3libs.exceptions import DuplicateEntryError, InvalidOperation, InvalidType
 from gc3libs.model import State, Task
-from gc3libs.workflow._composite import Composite, mutable
+from gc3libs.workflow._composite import Composite
+from gc3libs.workflow._owner import mutable
 from gc3libs.workflow._roll import Roll
+
+logger = logging.getLogger(__name__)
 
 
 class TaskCollection(Composite):
@@ -57,7 +61,10 @@ class TaskCollection(Composite):
         raise NotImplementedError(f"{type(self).__name__} does not say how a task is added")
 
     def _append(self, task: Task) -> None:
+        if any(parent() is self for parent in task._parents):
+            raise DuplicateEntryError(f"{task} is a task of {self} already")
         task.detach()
+        task._add_parent(self)
         self._children.append(task)
         self.changed = True
 
@@ -72,7 +79,7 @@ class TaskCollection(Composite):
         self._forget_children()
         task._remove_parent(self)
         task.detach()
-        self._stir()
+        self._note_news()
 
     def terminated(self) -> None:
         """Called when all is over; sets the return code, if this was not cancelled."""
@@ -145,8 +152,10 @@ class TaskCollection(Composite):
         Returns:
             That directory.
         """
-        own = self.__dict__.get("output_dir")
-        base = str(output_dir or own or Path.cwd())
+        base = output_dir or self.__dict__.get("output_dir")
+        if base is None:
+            base = str(Path.cwd())
+            logger.warning("%s has no output_dir: outputs go to %s", self, base)
         controller = self._by_controller()
         for child in self._usable():
             if child.execution.state is State.TERMINATING:
@@ -173,11 +182,13 @@ def without_name(
             stacklevel=3,
         )
         extra.setdefault("jobname", tasks)
-        tasks, more = (more[0], more[1:]) if more else (None, ())
-    if more or isinstance(tasks, str):
+        found, more = (more[0], more[1:]) if more else (None, ())
+    else:
+        found = tasks
+    if more or isinstance(found, str):
         raise TypeError(
-            f"{type(collection).__name__}() takes tasks and keywords, not {(tasks, *more)!r}"
+            f"{type(collection).__name__}() takes tasks and keywords, not {(found, *more)!r}"
         )
-    if tasks is not None and not isinstance(tasks, Iterable):
-        raise InvalidType(f"{type(collection).__name__}: {tasks!r} is no list of tasks")
-    return tasks
+    if found is not None and not isinstance(found, Iterable):
+        raise InvalidType(f"{type(collection).__name__}: {found!r} is no list of tasks")
+    return found

@@ -8,9 +8,8 @@ from typing import Any
 from gc3libs.exceptions import DependencyCycle, InvalidArgument
 from gc3libs.model import State, Task
 from gc3libs.persistence.children import Unavailable
-from gc3libs.persistence.persistable import Persistable
 from gc3libs.workflow._plan import Plan
-from gc3libs.workflow._roll import Roll, entries, in_memory
+from gc3libs.workflow._roll import entries, in_memory
 from gc3libs.workflow.parallel import ParallelTaskCollection
 
 
@@ -163,7 +162,7 @@ class DependentTaskCollection(ParallelTaskCollection):
             raise InvalidArgument(f"{self} waits for {_names(tasks)}: add() it first")
         roll, plan = self._watched(), self._planned()
         for place, each in enumerate(entries(self._children)):
-            if _is_over(each, roll):
+            if roll.is_over(each):
                 plan.end(place)
         plan.take_freed()
         self._start_at(plan.free())
@@ -176,11 +175,11 @@ class DependentTaskCollection(ParallelTaskCollection):
             if not isinstance(each, Unavailable) and each.execution.state is not State.TERMINATED
         )
 
-    def _join(self, task: Task) -> None:
+    def _welcome(self, task: Task) -> None:
         plan = self._planned()
         place = plan.place(task)
         if place is not None and plan.is_free(place):
-            self._start(task)
+            self._join(task)
 
     def _advance(self, **extra: Any) -> None:
         freed = self._planned().take_freed()
@@ -202,16 +201,6 @@ class DependentTaskCollection(ParallelTaskCollection):
         if self._plan is not None and place is not None:
             over = child.execution.state is State.TERMINATED
             (self._plan.end if over else self._plan.revive)(place)
-
-
-def _is_over(each: Persistable | str, roll: Roll) -> bool:
-    if isinstance(each, str):
-        return roll.knows_over(each)
-    return (
-        isinstance(each, Task)
-        and not isinstance(each, Unavailable)
-        and each.execution.state is State.TERMINATED
-    )
 
 
 def _names(tasks: Iterable[Task]) -> str:

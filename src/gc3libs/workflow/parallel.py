@@ -9,7 +9,6 @@ from typing import Any
 from gc3libs.exceptions import MaximumCapacityReached, ResourceNotReady
 from gc3libs.model import State, Task
 from gc3libs.workflow._composite import Loop
-from gc3libs.workflow._roll import in_memory
 from gc3libs.workflow.collection import TaskCollection
 
 
@@ -50,19 +49,22 @@ class ParallelTaskCollection(TaskCollection):
         self._append(task)
         if self._started and self._roll is not None:
             self._count(task, self._roll, link=True)
-            if self.execution.state is not State.TERMINATED:
-                self._join(task)
-        self._stir()
+            self._roll.size = len(self._children)
+            if self._cancelled:
+                self._by_controller().kill(task)
+            elif self.execution.state is not State.TERMINATED:
+                self._welcome(task)
+        self._note_news()
 
-    def _join(self, task: Task) -> None:
-        """A task has joined while the others run."""
-        self._start(task)
+    def _welcome(self, task: Task) -> None:
+        """A task was added while the others run."""
+        self._join(task)
 
     def _go_on(self) -> None:
         roll = self._watched()
         self._start_all(
             child
-            for child in in_memory(self._children)
+            for child in self._owned_in_memory()
             if child.execution.state is not State.TERMINATED
         )
         if roll.apart():
@@ -73,8 +75,7 @@ class ParallelTaskCollection(TaskCollection):
         waiting = list(children)
         controller = self._by_controller()
         for child in waiting:
-            child._add_parent(self)
-            child.attach(controller)
+            self._join(child)
         for started, child in enumerate(waiting):
             try:
                 controller.submit(child)
@@ -108,7 +109,7 @@ class ParallelTaskCollection(TaskCollection):
         if state is State.TERMINATED:
             self._finish()
         else:
-            self.execution.state = state
+            self._show(state)
 
     def _state_of_children(self) -> State:
         roll, run = self._watched(), self.execution

@@ -121,26 +121,24 @@ class RetryableTask(Composite):
             self._start(self.task)
 
     def _advance(self, **extra: Any) -> None:
-        run, state = self.execution, self.task.execution.state
+        own, state = self.execution.state, self.task.execution.state
         if state is State.TERMINATED:
             if self._retry_at is None:
                 self._decide()
             elif self._is_due():
                 self._run_again()
         elif state in (State.STOPPED, State.UNKNOWN):
-            run.state = state
-        elif state not in (State.NEW, State.SUBMITTED):
-            run.state = State.RUNNING
-        elif run.state is State.NEW:
-            run.state = state
-        elif run.state is not State.SUBMITTED:
-            run.state = State.RUNNING
+            self._show(state)
+        elif state in (State.NEW, State.SUBMITTED) and own in (State.NEW, State.SUBMITTED):
+            if own is State.NEW:
+                self._show(state)
+        else:
+            self._show(State.RUNNING)
 
     def _decide(self) -> None:
-        run = self.execution
-        run.returncode = self.task.execution.returncode
-        run.state = State.RUNNING
-        if not self.retry():
+        self.execution.returncode = self.task.execution.returncode
+        self._show(State.RUNNING)
+        if not self._ask(self.retry):
             self._finish()
             return
         self._retry_at = self._now() + self._wait()
@@ -168,8 +166,8 @@ class RetryableTask(Composite):
         return False
 
     def _run_again(self) -> None:
+        self._ask(self.prepare_retry)
         self._retry_at = None
-        self.prepare_retry()
         self._again(self.task)
         self._start(self.task)
 

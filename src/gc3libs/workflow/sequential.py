@@ -7,6 +7,7 @@ from typing import Any
 
 from gc3libs.exceptions import InvalidArgument, InvalidType, InvalidValue
 from gc3libs.model import State, Task
+from gc3libs.workflow._roll import entries
 from gc3libs.workflow.collection import TaskCollection
 
 _PAUSES = (State.STOPPED, State.TERMINATING)
@@ -46,7 +47,7 @@ class SequentialTaskCollection(TaskCollection):
     def add(self, task: Task) -> None:
         """Add a task at the end, at any time; another controller lets it go."""
         self._append(task)
-        self._stir()
+        self._note_news()
 
     def remove(self, task: Task) -> None:
         """Take a task out; what is current stays current.
@@ -97,16 +98,31 @@ class SequentialTaskCollection(TaskCollection):
         if not self.tasks:
             self._finish()
             return
-        if self._current is None:
+        if self._goes_in_order:
+            self._move_to(self._first_unfinished())
+        elif self._current is None:
             self._move_to(0)
         current = self.stage()
         assert current is not None
         if current.execution.state is not State.TERMINATED:
             self._start(current)
 
+    @property
+    def _goes_in_order(self) -> bool:
+        """Its class leaves `next` as it is: which task is current follows from the tasks."""
+        return type(self).next is SequentialTaskCollection.next
+
+    def _first_unfinished(self) -> int:
+        """Place of the first task that is not over; of the last one, if all are."""
+        roll = self._called(link=False)
+        waiting = (
+            place for place, each in enumerate(entries(self.tasks)) if not roll.is_over(each)
+        )
+        return next(waiting, len(self.tasks) - 1)
+
     def _move_to(self, place: int) -> None:
-        if type(self).next is SequentialTaskCollection.next:
-            self.__dict__["_current"] = place  # follows from the tasks: it need not be saved
+        if self._goes_in_order:
+            self.__dict__["_current"] = place  # it need not be saved
         else:
             self._current = place
         if self._asked:
@@ -120,7 +136,7 @@ class SequentialTaskCollection(TaskCollection):
                 self._mirror(self._current, state)
                 return
             if not self._asked:
-                self._obey(self.next(self._current))
+                self._obey(self._ask(self.next, self._current))
             elif self.execution.state in _PAUSES or self._current + 1 >= len(self.tasks):
                 return
             else:
@@ -128,12 +144,11 @@ class SequentialTaskCollection(TaskCollection):
 
     def _mirror(self, place: int, state: State) -> None:
         """Show how the current task stands, if it is not over."""
-        run = self.execution
         if place == 0 and state in (State.NEW, State.SUBMITTED):
-            if run.state is State.NEW:
-                run.state = state
+            if self.execution.state is State.NEW:
+                self._show(state)
         else:
-            run.state = State.STOPPED if state is State.STOPPED else State.RUNNING
+            self._show(State.STOPPED if state is State.STOPPED else State.RUNNING)
 
     def _obey(self, answer: Any) -> None:
         """Do what `next` says."""
@@ -145,7 +160,7 @@ class SequentialTaskCollection(TaskCollection):
                     f"{self}.next({done}) returned {answer}: there are only tasks 0 to"
                     f" {len(self.tasks) - 1}"
                 )
-            self.execution.state = State.RUNNING
+            self._show(State.RUNNING)
             self._run(answer, again=True)
         elif answer not in State:
             raise InvalidType(
@@ -155,9 +170,9 @@ class SequentialTaskCollection(TaskCollection):
             self._finish()
         elif answer in _PAUSES:
             self._asked = True
-            self.execution.state = answer
+            self._show(State(answer))
         else:
-            self.execution.state = answer
+            self._show(State(answer))
             self._run_following(done)
 
     def _run_following(self, done: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import select
@@ -122,8 +121,10 @@ def connect(
     while True:
         channel = _call(workdir)
         if channel is not None:
-            with contextlib.suppress(Disconnected):  # it is about to leave
+            try:
                 return _introduce(workdir, Connection(channel), hello)
+            except Disconnected:
+                channel.close()  # it was about to leave
         _start(workdir, boot)
         if time.monotonic() > deadline:
             raise RecoverableError(
