@@ -4,12 +4,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test check format lint types layers bench bench-quick clean
+EXAMPLES := sonnets refinement constants hubble primes
+
+.PHONY: help demo test check format lint types layers docs bench bench-quick clean $(EXAMPLES:%=example-%)
 
 help:
 	@echo "make demo         the influenza campaign, on this machine; again to go on"
+	@echo "make example-X    an example; X is one of: $(EXAMPLES)"
 	@echo "make test         the test suite, with the examples in docstrings, README and docs"
-	@echo "make check        what CI does: format, lint, types, layers, benchmarks that run, test"
+	@echo "make check        what CI does: format, lint, types, layers, docs, benchmarks that run, test"
+	@echo "make docs         the documentation, as pages for the browser in build/site"
 	@echo "make bench        measure, and write benchmarks/README.md (half an hour)"
 	@echo "make bench-quick  see that the benchmarks run (seconds)"
 	@echo "make clean        remove what the other targets made, results of the demo excepted"
@@ -24,6 +28,10 @@ $(VENV)/core: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+$(VENV)/pandas: $(VENV)/core
+	$(BIN)/python -m pip install --quiet --editable '.[pandas]'
+	@touch $@
+
 $(VENV)/installed: $(VENV)/core
 	$(BIN)/python -m pip install --quiet --editable '.[postgresql,mysql,pandas]' --group dev
 	@touch $@
@@ -31,10 +39,13 @@ $(VENV)/installed: $(VENV)/core
 demo: $(VENV)/core
 	@$(BIN)/python examples/influenza/campaign.py
 
+$(EXAMPLES:%=example-%): example-%: $(VENV)/pandas
+	@$(BIN)/python examples/$*/$*.py
+
 test: $(VENV)/installed
 	$(PYTEST) -n auto
 
-check: format lint types layers bench-quick test
+check: format lint types layers docs bench-quick test
 
 format: $(VENV)/installed
 	$(BIN)/ruff format --check .
@@ -47,6 +58,10 @@ types: $(VENV)/installed
 
 layers: $(VENV)/installed
 	$(BIN)/lint-imports
+
+docs: $(VENV)/installed
+	$(BIN)/zensical build --clean --strict
+	@rm -rf .cache
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py

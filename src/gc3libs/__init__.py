@@ -13,7 +13,10 @@ from gc3libs.persistence.trust import trust
 
 if TYPE_CHECKING:
     from gc3libs.cmdline import run
-    from gc3libs.engine import Engine, create_engine
+    from gc3libs.compat.errors import error_ignored
+    from gc3libs.compat.logs import configure_logger
+    from gc3libs.core import create_core, create_engine
+    from gc3libs.engine import Engine
     from gc3libs.session import Session
 
 __all__ = [
@@ -27,8 +30,11 @@ __all__ = [
     "Task",
     "TaskStateChange",
     "TermStatusChange",
+    "configure_logger",
+    "create_core",
     "create_engine",
     "defaults",
+    "error_ignored",
     "exceptions",
     "log",
     "quantity",
@@ -48,7 +54,10 @@ _LAZY = {
     "Engine": "gc3libs.engine",
     "RetryableTask": "gc3libs.workflow",
     "Session": "gc3libs.session",
-    "create_engine": "gc3libs.engine",
+    "configure_logger": "gc3libs.compat.logs",
+    "create_core": "gc3libs.core",
+    "create_engine": "gc3libs.core",
+    "error_ignored": "gc3libs.compat.errors",
     "run": "gc3libs.cmdline",
 }
 

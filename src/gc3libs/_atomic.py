@@ -16,23 +16,31 @@ from functools import cache
 from pathlib import Path
 
 _RENAME_NOREPLACE = 1
+_KEEP_SIZE = 1
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
 PathLike = str | os.PathLike[str]
 
 
-def write_file(path: PathLike, data: bytes | str, *, durable: bool = True) -> None:
+def write_file(
+    path: PathLike, data: bytes | str, *, durable: bool = True, alone: bool = False
+) -> None:
     """Replace, or make, a file as a whole; an existing one keeps its permissions.
 
     Args:
         durable: When it returns, a power failure loses nothing.
+        alone: Nobody else writes this file meanwhile, so that what a killed writer has left beside
+            it can be removed.
 
     Raises:
         OSError: It could not be written; the old file is as it was, nothing else is left behind.
     """
     target = Path(path)
     content = data.encode() if isinstance(data, str) else data
-    beside = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.new")
+    unique = "" if alone else f".{secrets.token_hex(6)}"
+    beside = target.with_name(f".{target.name[:100]}{unique}.new")
+    if alone:
+        beside.unlink(missing_ok=True)
     fd = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
     try:
         try:
@@ -57,6 +65,11 @@ def write_all(fd: int, data: bytes) -> None:
     done = os.write(fd, data)
     while done < len(data):
         done += os.write(fd, memoryview(data)[done:])
+
+
+def open_inside(path: PathLike, flags: int) -> int:
+    """Open a file that must lie where it seems to: a symbolic link is an error (ELOOP)."""
+    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
 
 
 def sync_directory(path: PathLike | int) -> None:
@@ -95,6 +108,24 @@ def rename_new(source: str, target: str, *, source_directory: int, directory: in
             raise OSError(code, os.strerror(code), target)
     os.link(source, target, src_dir_fd=source_directory, dst_dir_fd=directory)
     os.unlink(source, dir_fd=source_directory)
+
+
+def reserve(fd: int, size: int) -> None:
+    """Have room on the disk for so many bytes at a file's end, where the filesystem can do it.
+
+    Raises:
+        OSError: The disk, or a quota, is full.
+    """
+    fallocate = _libc_function("fallocate")
+    if fallocate is None:
+        return
+    from ctypes import c_long
+
+    end = os.fstat(fd).st_size
+    if fallocate(fd, _KEEP_SIZE, c_long(end), c_long(size)) != 0:
+        code = _errno()
+        if code in (errno.ENOSPC, errno.EDQUOT):
+            raise OSError(code, os.strerror(code))
 
 
 @contextlib.contextmanager

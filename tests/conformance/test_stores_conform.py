@@ -9,7 +9,7 @@ from gc3libs.persistence import sqlite_file
 from gc3libs.persistence.filesystem import FilesystemStore
 from gc3libs.persistence.memory import MemoryStore
 from gc3libs.persistence.sqlite import SqliteStore
-from gc3libs.testing._stores import StoreTests
+from gc3libs.testing import MirrorTests, StoreTests, UnsharedStoreTests
 
 SERVERS = {
     "postgresql": (
@@ -23,9 +23,7 @@ SERVERS = {
 }
 
 
-class TestMemoryStore(StoreTests):
-    shared = False
-
+class TestMemoryStore(UnsharedStoreTests, MirrorTests):
     def make_store(self):
         return MemoryStore()
 
@@ -39,7 +37,7 @@ class TestFilesystemStore(StoreTests):
         return FilesystemStore(self.directory)
 
 
-class TestSqliteStore(StoreTests):
+class TestSqliteStore(StoreTests, MirrorTests):
     @pytest.fixture(autouse=True)
     def _directory(self, tmp_path):
         self.path = tmp_path / "a store #1 100%?\nfile.db"
@@ -54,7 +52,7 @@ class TestSqliteStoreOnUnknownFilesystem(TestSqliteStore):
         monkeypatch.setattr(sqlite_file, "is_local", lambda path: False)
 
 
-class ServerTests(StoreTests):
+class ServerTests(StoreTests, MirrorTests):
     kind: str
 
     @pytest.fixture(autouse=True)

@@ -158,9 +158,9 @@ def campaign(request, tmp_path):
 def small(campaign):
     """A task of each kind."""
     tasks = [
-        campaign.shell("good", 'echo {name} >result', 0),
-        campaign.shell("bad", 'echo {name} >result; exit 3', 3 * 256),
-        campaign.shell("killed", 'echo {name} >result; kill -9 $$', 255 * 256 + 9),
+        campaign.shell("good", "echo {name} >result", 0),
+        campaign.shell("bad", "echo {name} >result; exit 3", 3 * 256),
+        campaign.shell("killed", "echo {name} >result; kill -9 $$", 255 * 256 + 9),
     ]
     function = FunctionTask(note, str(campaign.ran), "function")
     function.jobname = "function"
@@ -208,7 +208,7 @@ def test_killed_at_random_moments_again_and_again(campaign):
 
 
 def test_killed_with_its_terminal(campaign):
-    campaign.save([campaign.shell("long", 'sleep 0.4; echo {name} >result; exit 5', 5 * 256)])
+    campaign.save([campaign.shell("long", "sleep 0.4; echo {name} >result; exit 5", 5 * 256)])
     leader, follower = os.openpty()
     pid = os.fork()
     if pid == 0:

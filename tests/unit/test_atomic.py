@@ -1,5 +1,6 @@
 """Files are replaced as a whole, and names are given once."""
 
+import errno
 import os
 import stat
 import threading
@@ -85,3 +86,21 @@ def test_a_filesystem_can_be_synced_with_and_without_the_system_call(tmp_path, m
     with pytest.raises(OSError):
         monkeypatch.undo()
         _atomic.sync_filesystem(fd)
+
+
+@pytest.mark.parametrize("system_call", [True, False])
+def test_reserved_room_does_not_show(tmp_path, monkeypatch, system_call):
+    if not system_call:
+        monkeypatch.setattr(_atomic, "_libc_function", lambda name: None)
+    path = tmp_path / "file"
+    path.write_bytes(b"data")
+    with open(path, "r+b") as file:
+        _atomic.reserve(file.fileno(), 1 << 20)
+    assert path.read_bytes() == b"data"
+
+
+def test_room_that_there_is_not_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(_atomic, "_libc_function", lambda name: lambda *args: -1)
+    monkeypatch.setattr(_atomic, "_errno", lambda: errno.ENOSPC)
+    with open(tmp_path / "file", "wb") as file, pytest.raises(OSError, match="No space left"):
+        _atomic.reserve(file.fileno(), 1)

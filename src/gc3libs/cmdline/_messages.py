@@ -13,13 +13,17 @@ COLUMN = 29
 WIDTH = 80
 
 
-def stopped_message(session: str, running: int, waiting: int) -> str:
+def stopped_message(
+    session: str, running: int, waiting: int, *, go_on: str = "", end: str = ""
+) -> str:
     """What to say after Ctrl-C, to somebody who may want to go on.
 
     Args:
         session: As it would be named in a command.
         running: How many tasks go on by themselves.
         waiting: How many were not started.
+        go_on: The command that goes on; default: `gc3 run`.
+        end: How to end what runs; default: `gc3 kill`.
 
     >>> print(stopped_message("flu", running=2, waiting=82))
     Stopped. 2 tasks go on to their end, 82 wait; nothing is lost.
@@ -34,10 +38,10 @@ def stopped_message(session: str, running: int, waiting: int) -> str:
     elif waiting:
         parts.append(_plural(waiting, "task waits", "tasks wait"))
     first = f"Stopped. {', '.join(parts)}; nothing is lost." if parts else "Stopped."
-    hints = [("go on", f"gc3 run {name}")]
+    hints = [("go on", go_on or f"gc3 run {name}")]
     if running:
         which = "it" if running == 1 else f"the {running:,}"
-        hints.append((f"end {which} as well", f"gc3 kill {name} --running"))
+        hints.append((f"end {which} as well", end or f"gc3 kill {name} --running"))
     return f"{first}\n{_hints(hints)}"
 
 

@@ -111,7 +111,12 @@ class ProgressView:
         self._console = self._console or Console(stderr=True)
         if not self._console.is_terminal or self._console.is_dumb_terminal:
             return None
-        live = Live(console=self._console, auto_refresh=False, transient=True)
+        live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=sys.stdout.isatty(),  # what goes to a file is to get there
+        )
         live.start()
         return live
 

@@ -11,8 +11,11 @@ from gc3libs import events
 from gc3libs._clock import SYSTEM
 from gc3libs.backends.base import Backend
 from gc3libs.backends.local import LocalBackend
+from gc3libs.cmdline._interrupts import Interrupts
 from gc3libs.cmdline._messages import end_message, stopped_message
+from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._progress import Progress, ProgressView
+from gc3libs.cmdline._published import Publisher
 from gc3libs.engine import Engine
 from gc3libs.exceptions import InvalidOperation
 from gc3libs.model import State, Task
@@ -24,12 +27,20 @@ if TYPE_CHECKING:
 EXAMPLES = 3
 """How many running tasks are named in the view."""
 
+REQUESTS_PAUSE = 0.5
+"""Seconds between two looks at what other processes want."""
+
+
+class _Enough(Exception):
+    """So many tasks have failed that nothing more is to be started. Never leaves this module."""
+
 
 def run(
     session: Session,
     *,
     cores: int | None = None,
     max_in_flight: int = 0,
+    max_failures: int | None = None,
     backend: Backend | None = None,
     quiet: bool = False,
 ) -> Counts:
@@ -43,6 +54,7 @@ def run(
         session: Changed tasks of it are saved first.
         cores: Slots for jobs; None: the processors that this process may use.
         max_in_flight: At most so many tasks SUBMITTED or RUNNING; 0: no limit.
+        max_failures: Stop, as Ctrl-C does, once more tasks than this have failed; None: never.
         backend: Where jobs run, if not on this machine.
         quiet: Show nothing.
 
@@ -61,21 +73,42 @@ def run(
             " `if __name__ == '__main__':`"
         )
     session.save_all()
-    with session.lease("gc3libs.run") as lease:
+    with (
+        Interrupts() as interrupts,
+        interrupts.held_back(),  # a write that is cut off would leave the store behind the tasks
+        session.lease("gc3libs.run") as lease,
+    ):
         own = LocalBackend(session.run_directory, cores=cores) if backend is None else None
         engine = Engine(
             backend or own, store=session.store, guard=lease.guard, max_in_flight=max_in_flight
         )
+        orders = Orders(session, lease, engine)
+        orders.take_up()
         engine.feed(session.unfinished())
         watch = _Watch(session, engine, quiet=quiet)
 
         def look(_: Engine) -> None:
+            interrupts.check()
             lease.check()
             watch.look()
+            if watch.is_time_for_requests() and orders.take_up():
+                engine.flush()
+                watch.count()
+            if max_failures is not None and watch.failures > max_failures:
+                raise _Enough
 
+        enough = False
         try:
             engine.run(each=look)
+            while orders.take_up():
+                engine.flush()
+                watch.count()
+                engine.run(each=look)
             engine.close()
+        except _Enough:
+            engine.close()
+            enough = True
+            watch.stopped()
         except KeyboardInterrupt:
             engine.close()
             watch.stopped()
@@ -87,7 +120,8 @@ def run(
     counts = session.counts()
     if counts.total == counts["TERMINATED"]:
         session.set_end_timestamp()
-    watch.ended(counts)
+    if not enough:
+        watch.ended(counts)
     return counts
 
 
@@ -99,21 +133,25 @@ class _Watch:
         self._engine = engine
         self._name = session.name
         self._path = _as_typed(session.path)
-        self._numbers: Counter[str] = Counter()
         self._causes: Counter[str] = Counter()
         self._cpu = 0.0
-        counts = session.counts()
-        for state in State:
-            self._numbers[state.value] = counts[state.value]
-        self._done, self._failed = counts["ok"], counts["failed"]
-        self._before = counts["TERMINATED"]
-        self._held = session.counts(held=True, state="NEW").total
-        self._total = counts.total
+        self.count()
+        self._before = self._done + self._failed
         self._quiet = quiet
         nothing_to_show = quiet or self._before == self._total
         self._view = None if nothing_to_show else ProgressView(self._name, "this machine")
         self._unsubscribe = events.publisher.subscribe(self._changed, events.TaskStateChanged)
-        self._began = SYSTEM.monotonic()
+        self._publisher = Publisher(session.run_directory)
+        self._next_requests = self._began = SYSTEM.monotonic()
+        self.failures = 0
+
+    def count(self) -> None:
+        """Start from how things stand in the store."""
+        counts = self._session.counts()
+        self._numbers = Counter({state.value: counts[state.value] for state in State})
+        self._done, self._failed = counts["ok"], counts["failed"]
+        self._held = self._session.counts(held=True, state="NEW").total
+        self._total = counts.total
 
     def _changed(self, event: events.TaskStateChanged) -> None:
         task: Task = event.task
@@ -129,12 +167,26 @@ class _Watch:
             self._done += 1
         else:
             self._failed += 1
+            self.failures += 1
             self._causes[cause(task)] += 1
 
     def look(self) -> None:
         """Show how things stand, if it is time."""
-        if self._view is not None and self._view.due:
-            self._view.update(self._progress())
+        shows = self._view is not None and self._view.due
+        if shows or self._publisher.due:
+            progress = self._progress()
+            if self._view is not None:
+                self._view.update(progress)
+            if self._publisher.due:
+                self._publisher.update(progress)
+
+    def is_time_for_requests(self) -> bool:
+        """Whether to look what other processes want: about once a second."""
+        now = SYSTEM.monotonic()
+        if now < self._next_requests:
+            return False
+        self._next_requests = now + REQUESTS_PAUSE
+        return True
 
     def _progress(self) -> Progress:
         running = self._engine.running()
@@ -188,6 +240,7 @@ class _Watch:
     def close(self) -> None:
         """Take the picture away."""
         self._unsubscribe()
+        self._publisher.close()
         if self._view is not None:
             self._view.close()
 

@@ -139,9 +139,13 @@ class Engine(Loop):
         self.add(task)
 
     def kill(self, task: Task, **extra: Any) -> None:
-        """End a task at the next `progress`; one that was not started never starts."""
-        self._killed[id(task)] = task
-        self.add(task)
+        """End a task at the next `progress`; one that was not started never starts.
+
+        One that is over stays as it is.
+        """
+        if task.execution.state is not State.TERMINATED:
+            self._killed[id(task)] = task
+            self.add(task)
 
     def update_job_state(self, *tasks: Task, **extra: Any) -> None:
         """Nothing: `progress` does that for all tasks at once."""
@@ -254,11 +258,14 @@ class Engine(Loop):
 
     def flush(self) -> None:
         """Save everything, safe from a power failure."""
+        if self._interrupted:
+            self._regroup()
         self._keeper.flush()
 
     def close(self) -> None:
         """Save everything and let go of backends and tasks; jobs go on."""
         try:
-            self._keeper.flush()
+            if not self._keeper.is_over:
+                self.flush()
         finally:
             self._cleanup.close()

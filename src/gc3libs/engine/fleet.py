@@ -38,6 +38,7 @@ class Fleet:
         self._places: dict[str, Backend] = {}
         self._abandoned: set[str] = set()
         self._cancelled: set[str] = set()
+        self._missed_nothing = True
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -139,7 +140,7 @@ class Fleet:
             tokens = self.jobs_at(backend)
             if tokens:
                 try:
-                    self.reports += backend.poll(tokens)
+                    self._hear(backend, tokens)
                 except RecoverableError as err:
                     trouble = err
                     moment = self._clock.now()
@@ -147,17 +148,25 @@ class Fleet:
                     events.publisher.publish(failed)
         return trouble
 
+    def _hear(self, backend: Backend, tokens: list[str], timeout: float = 0.0) -> None:
+        """Take reports; all of them, if an earlier call was interrupted and may have lost some."""
+        complete, self._missed_nothing = self._missed_nothing, False
+        if complete:
+            self.reports += backend.poll(tokens, timeout)
+        else:
+            self.reports += backend.adopt(tokens).values()
+        self._missed_nothing = True
+
     def wait(self, timeout: float) -> bool:
         """Let so many seconds pass, unless something is heard; false if there are no jobs."""
         busy = [(each, tokens) for each in self.backends if (tokens := self.jobs_at(each))]
         if len(busy) == 1:
-            backend, tokens = busy[0]
-            self.reports += backend.poll(tokens, timeout)
+            self._hear(*busy[0], timeout)
             return True
         deadline = self._clock.monotonic() + timeout
         while busy and not self.reports and self._clock.monotonic() < deadline:
             for backend, tokens in busy:
-                self.reports += backend.poll(tokens, 0.0 if self.reports else min(timeout, _TURN))
+                self._hear(backend, tokens, 0.0 if self.reports else min(timeout, _TURN))
         return bool(busy)
 
     def settle(self, report: Report) -> None:

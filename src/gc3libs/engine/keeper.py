@@ -10,7 +10,13 @@ from msgspec.structs import replace
 
 from gc3libs._atomic import sync_filesystem
 from gc3libs._clock import Clock
-from gc3libs.exceptions import Conflict, LeaseLost, SaveError, StoreUnavailable
+from gc3libs.exceptions import (
+    Conflict,
+    LeaseLost,
+    ObjectNotFound,
+    SaveError,
+    StoreUnavailable,
+)
 from gc3libs.model import State, Task
 from gc3libs.persistence.record import Guard
 from gc3libs.persistence.store import Store
@@ -60,8 +66,12 @@ class Keeper:
         guard: The lease under which the engine writes; None if there is none.
         merge: Called with a task that somebody else has written meanwhile. It brings it up to date
             with that; false: it is not to be saved any more.
+        disown: Called with a task that somebody else has removed.
         reject: Called with a task that cannot be saved as it is; it ends it.
         release: Called with what is over and safe; gives what it could not free yet.
+
+    Attributes:
+        is_over: Another engine has taken over: what was noted is its own affair now.
     """
 
     def __init__(
@@ -71,6 +81,7 @@ class Keeper:
         clock: Clock,
         *,
         merge: Callable[[Task], bool],
+        disown: Callable[[Task], None],
         reject: Callable[[Task, SaveError], None],
         release: Callable[[list[End]], list[End]],
     ) -> None:
@@ -78,6 +89,7 @@ class Keeper:
         self._guard = guard
         self._clock = clock
         self._merge = merge
+        self._disown = disown
         self._reject = reject
         self._release = release
         self._urgent: dict[int, Task] = {}
@@ -85,6 +97,7 @@ class Keeper:
         self._ends: list[End] = []
         self._places: dict[str, None] = {}
         self._saved_at = self._flushed_at = clock.monotonic()
+        self.is_over = False
 
     def note(self, task: Task, *, urgent: bool = True) -> None:
         """Have a changed task saved: with the next `save`, or with one that comes soon."""
@@ -132,7 +145,7 @@ class Keeper:
 
         Raises:
             StoreUnavailable: The store cannot be written; the tasks stay noted.
-            LeaseLost: Another engine has taken over: what was noted is its own affair now.
+            LeaseLost: Another engine has taken over.
         """
         if self._lazy and (
             self._urgent or self._clock.monotonic() - self._saved_at >= SAVE_INTERVAL
@@ -173,23 +186,26 @@ class Keeper:
         while tasks and store is not None:
             try:
                 store.save_many(tasks, guard=self._guard)
-            except Conflict as err:
+            except (Conflict, ObjectNotFound) as err:
                 tasks = self._merged(tasks, err)
             except SaveError as err:
                 self._write_apart(store, tasks, err)
                 return
             except LeaseLost:
-                for table in (self._urgent, self._lazy, self._ends, self._places):
-                    table.clear()
+                self.is_over = True
                 raise
             else:
                 return
 
-    def _merged(self, tasks: list[Task], conflict: Conflict) -> list[Task]:
+    def _merged(self, tasks: list[Task], conflict: Conflict | ObjectNotFound) -> list[Task]:
         task = next((each for each in tasks if each.persistent_id == conflict.id), None)
         if task is None:  # one that another refers to
             raise conflict
-        return tasks if self._merge(task) else [each for each in tasks if each is not task]
+        if isinstance(conflict, ObjectNotFound):
+            self._disown(task)
+        elif self._merge(task):
+            return tasks
+        return [each for each in tasks if each is not task]
 
     def _write_apart(self, store: Store, tasks: Sequence[Task], error: SaveError) -> None:
         """Find the task that cannot be saved, and save the others."""

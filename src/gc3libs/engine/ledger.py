@@ -35,33 +35,30 @@ class Counts(Mapping[str, int]):
 
 
 Entry = tuple[State, int | None]
+"""State of a task, and its returncode if that is TERMINATED."""
+
+
+def entry_of(task: Task) -> Entry:
+    """Where a task stands."""
+    run = task.execution
+    state = run.state
+    return state, run.returncode if state is State.TERMINATED else None
 
 
 class Ledger:
-    """Counts tasks of some classes, by where each stood when it was last seen."""
+    """Counts tasks of some classes by where they stand."""
 
     def __init__(self, only: type[Task] | tuple[type[Task], ...]) -> None:
         self._only = only
-        self._entries: dict[int, Entry] = {}
         self._counter: Counter[Entry] = Counter()
 
-    def see(self, task: Task) -> None:
-        """Take note of where a task stands now."""
+    def move(self, task: Task, before: Entry | None, after: Entry | None) -> None:
+        """A task has come (`before` is None), changed, or is to be forgotten (`after` is None)."""
         if isinstance(task, self._only):
-            run = task.execution
-            entry = (run.state, run.returncode if run.state is State.TERMINATED else None)
-            before = self._entries.get(id(task))
-            if before != entry:
-                if before is not None:
-                    self._counter[before] -= 1
-                self._counter[entry] += 1
-                self._entries[id(task)] = entry
-
-    def drop(self, task: Task, *, counted: bool) -> None:
-        """Follow a task no longer; if `counted`, it stays in the numbers as it stands."""
-        entry = self._entries.pop(id(task), None)
-        if entry is not None and not counted:
-            self._counter[entry] -= 1
+            if before is not None:
+                self._counter[before] -= 1
+            if after is not None:
+                self._counter[after] += 1
 
     def counts(self) -> Counts:
         """The numbers."""

@@ -46,7 +46,8 @@ class Loop:
     retrieve_overwrites: bool
     forget_terminated: bool
 
-    _looked_around: bool = False
+    _looked_around = False
+    _interrupted = False
 
     def __init__(
         self, backends: Sequence[Backend], store: Store | None, guard: Guard | None, clock: Clock
@@ -57,7 +58,13 @@ class Loop:
         self._killed: dict[int, Task] = {}
         self._fleet = Fleet(backends, clock)
         self._keeper = Keeper(
-            store, guard, clock, merge=self._merge, reject=self._reject, release=self._release
+            store,
+            guard,
+            clock,
+            merge=self._merge,
+            disown=self._disown,
+            reject=self._reject,
+            release=self._release,
         )
         self._course = Course(
             self._keeper, clock, see=self._roster.see, abandon=self._fleet.abandon
@@ -96,12 +103,19 @@ class Loop:
     def _enter(self, task: Task) -> None:
         self._attach(task)
         state = task.execution.state
+        if state is not State.NEW and self._is_unsaved(task):
+            self._keeper.note(task)
         if not task._leaf:
             self._conductor.stir(task)
         elif state is State.NEW:
             self._dispatcher.intake.put(task)
         elif state is not State.TERMINATED and task.execution.details.token:
             self._inbox.expect(task)
+
+    @staticmethod
+    def _is_unsaved(task: Task) -> bool:
+        changed: bool = task.changed if task._leaf else task._own_change  # type: ignore[attr-defined]
+        return changed
 
     def _attach(self, task: Task) -> None:
         task.attach(cast("Controller", self))  # an `Engine` is one
@@ -145,10 +159,13 @@ class Loop:
         for each in (*self._below(task), task):
             if self._roster.drop(each):
                 self._killed.pop(id(each), None)
-                self._fleet.remove(each)
-                for room in (self._dispatcher, self._inbox, self._harvest, self._conductor):
-                    room.discard(each)
+                self._leave_out(each)
                 each.detach()
+
+    def _leave_out(self, task: Task) -> None:
+        self._fleet.remove(task)
+        for room in (self._dispatcher, self._inbox, self._harvest, self._conductor):
+            room.discard(task)
 
     def _below(self, task: Any) -> list[Task]:
         """The tasks of a collection, at whatever level, that are taken care of."""
@@ -213,6 +230,27 @@ class Loop:
                 was done; the next call tries again.
             LeaseLost: Another engine has taken over.
         """
+        if self._interrupted:
+            self._regroup()
+        self._interrupted = True
+        try:
+            moved = self._round()
+        except RecoverableError:
+            self._interrupted = False
+            raise
+        self._interrupted = False
+        return moved
+
+    def _regroup(self) -> None:
+        """After a round that broke off: find out anew what each task is waiting for."""
+        for task in self._roster:
+            self._leave_out(task)
+            self._enter(task)
+            run = task.execution
+            if run.state is State.TERMINATED and self._fleet.place_of(run.details.token):
+                self._keeper.note_end(task)
+
+    def _round(self) -> bool:
         self._look_around()
         moved = self._inbox.claim()
         troubles = [self._fleet.poll()]
@@ -308,11 +346,7 @@ class Loop:
         try:
             cancelled = merge(task, self._store)
         except ObjectNotFound:
-            logger.warning("%s was removed from its store: its job is ended", task)
-            token = task.execution.details.token
-            self._fleet.abandon(token)
-            self._keeper.note_evidence(token, keep_directory=False)
-            self.remove(task)
+            self._disown(task)
             return False
         except RecoverableError:
             raise
@@ -323,6 +357,14 @@ class Loop:
         if cancelled:
             self._killed[id(task)] = task
         return True
+
+    def _disown(self, task: Task) -> None:
+        """Somebody else has removed a task from the store."""
+        logger.warning("%s was removed from its store: its job is ended", task)
+        token = task.execution.details.token
+        self._fleet.abandon(token)
+        self._keeper.note_evidence(token, keep_directory=False)
+        self.remove(task)
 
     def _reject(self, task: Task, error: SaveError) -> None:
         self._course.fail(task, "it cannot be saved", error)

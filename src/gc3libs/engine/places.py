@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,7 +32,21 @@ def open_local(
     if workdir is None and store is not None:
         workdir = default_workdir(store.url)
     elif workdir is None:
-        workdir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="gc3-"))
+        workdir = tempfile.mkdtemp(prefix="gc3-")
+        cleanup.callback(_remove, workdir)
     local = LocalBackend(workdir, cores=cores, memory=memory)
     cleanup.callback(local.close)
     return local
+
+
+def _remove(directory: str) -> None:
+    """Remove a directory that a supervisor may be leaving just now."""
+    for _ in range(_TRIES):
+        shutil.rmtree(directory, ignore_errors=True)
+        if not Path(directory).exists():
+            return
+        time.sleep(_PAUSE)
+
+
+_TRIES = 40
+_PAUSE = 0.05  # seconds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gc3libs.engine.ledger import Counts, Ledger
+from gc3libs.engine.ledger import Counts, Entry, Ledger, entry_of
 from gc3libs.exceptions import InvalidArgument
 from gc3libs.model import Application, Task
 
@@ -18,6 +18,7 @@ class Roster:
 
     def __init__(self) -> None:
         self._tasks: dict[int, Task] = {}
+        self._entries: dict[int, Entry] = {}
         self._fed: set[int] = set()
         self._ledgers: dict[Any, Ledger] = {cls: Ledger(cls) for cls in (Task, Application)}
 
@@ -29,16 +30,21 @@ class Roster:
 
     def add(self, task: Task, *, fed: bool = False) -> None:
         """Take a task in."""
+        entry = entry_of(task)
         self._tasks[id(task)] = task
+        self._entries[id(task)] = entry
         if fed:
             self._fed.add(id(task))
-        self.see(task)
+        for ledger in self._ledgers.values():
+            ledger.move(task, None, entry)
 
     def see(self, task: Task) -> None:
         """Take note of where a task stands now."""
-        if id(task) in self._tasks:
+        before, after = self._entries.get(id(task)), entry_of(task)
+        if before is not None and before != after:
+            self._entries[id(task)] = after
             for ledger in self._ledgers.values():
-                ledger.see(task)
+                ledger.move(task, before, after)
 
     def is_fed(self, task: Task) -> bool:
         """Whether it is to be let go of when it is over."""
@@ -49,8 +55,10 @@ class Roster:
         if self._tasks.pop(id(task), None) is None:
             return False
         self._fed.discard(id(task))
-        for ledger in self._ledgers.values():
-            ledger.drop(task, counted=counted)
+        entry = self._entries.pop(id(task))
+        if not counted:
+            for ledger in self._ledgers.values():
+                ledger.move(task, entry, None)
         return True
 
     def counts(self, only: Any) -> Counts:
@@ -69,4 +77,4 @@ class Roster:
         """Start to count tasks of a class, or of several, with those that are here."""
         ledger = self._ledgers[cls] = Ledger(cls)
         for task in self._tasks.values():
-            ledger.see(task)
+            ledger.move(task, None, self._entries[id(task)])

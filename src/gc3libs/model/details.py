@@ -129,13 +129,31 @@ def decode_details(data: bytes) -> RunDetails:
 
 
 def encode_details(details: RunDetails) -> bytes:
-    """The details as a record keeps them; empty ones are no bytes."""
-    if details.others:
-        fields = msgspec.to_builtins(details)
-        fields.update(fields.pop("others"))
-        return _encoder.encode(fields)
-    data = _encoder.encode(details)
+    """The details as a record keeps them; empty ones are no bytes.
+
+    Halves of characters, as the names of files may have, are kept escaped.
+    """
+    try:
+        data = _encoder.encode(_with_others(details) if details.others else details)
+    except UnicodeEncodeError:
+        data = _encoder.encode(_escaped(_with_others(details)))
     return b"" if data == _NOTHING else data
+
+
+def _with_others(details: RunDetails) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(details)
+    fields.update(fields.pop("others", {}))
+    return fields
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_escaped(name): _escaped(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_escaped(each) for each in value]
+    return value
 
 
 _NOTHING = _encoder.encode(_BLANK)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Self
 
+from gc3libs._runner import is_plain
 from gc3libs.exceptions import (
-    InvalidArgument,
     LoadError,
     NoResult,
     UnexpectedStateError,
@@ -111,11 +111,7 @@ class FunctionTask(Job):
         return self._source.qualname
 
     def job_spec(self) -> Command:
-        """What is to be run.
-
-        Raises:
-            InvalidArgument: Arguments travel by value, and the task was never saved.
-        """
+        """What is to be run."""
         source = self._source
         call: dict[str, Any] = {"path": source.path, "main": source.main}
         shared = []
@@ -125,10 +121,9 @@ class FunctionTask(Job):
         else:
             call["function"] = (source.module, source.qualname)
         if "_arguments" in self.__dict__:
-            if self.persistent_id is None:
-                raise InvalidArgument(f"{self} must be saved before it can be handed over")
             call["arguments"] = _ARGUMENTS
-            shared.append((f"{self.persistent_id}/arguments", _ARGUMENTS))
+            owner = "" if self.persistent_id is None else f"{self.persistent_id}/"
+            shared.append((f"{owner}arguments", _ARGUMENTS))
         else:
             call["arguments"] = (self._args, self._kwargs)
         return Command(
@@ -143,28 +138,27 @@ class FunctionTask(Job):
 
     def accept_outcome(self, data: bytes | None) -> None:
         """Take over what the job left: a value or an error; anything unreadable is a failure."""
-        try:
-            outcome = {} if data is None else _BuiltinsOnly(io.BytesIO(data)).load()
-            kind = outcome.get("kind")
-        except Exception:  # noqa: BLE001  # a damaged pickle raises anything
-            outcome, kind = {}, None
-        if kind == "error":
-            self._accept_error(
-                RemoteError(
-                    type=str(outcome["type"]),
-                    message=str(outcome["message"]),
-                    traceback=str(outcome["traceback"]),
-                )
-            )
-        elif kind in ("plain", "blob"):
-            details = self.execution.details
-            details.result, details.result_kind = outcome.get("value"), kind
-            if kind == "blob":
-                self._keep_blob(self._result_name, outcome["data"])
-        elif self.execution.returncode == 0:
-            self.execution.details.reason = "it ended without leaving a result"
-            self.execution.returncode = (0, EX_SOFTWARE)
+        match _outcome_in(data):
+            case {
+                "kind": "error",
+                "type": str(kind),
+                "message": str(message),
+                "traceback": str(traceback),
+            }:
+                self._accept_error(RemoteError(type=kind, message=message, traceback=traceback))
+            case {"kind": "plain", "value": value} if is_plain(value):
+                self._accept_result("plain", value)
+            case {"kind": "blob", "data": bytes(pickled), "value": value} if is_plain(value):
+                self._accept_result("blob", value)
+                self._keep_blob(self._result_name, pickled)
+            case _ if self.execution.returncode == 0:
+                self.execution.details.reason = "it ended without leaving a result"
+                self.execution.returncode = (0, EX_SOFTWARE)
         self.execution.touch()
+
+    def _accept_result(self, kind: str, value: Any) -> None:
+        details = self.execution.details
+        details.result, details.result_kind = value, kind
 
     def _accept_error(self, error: RemoteError) -> None:
         details = self.execution.details
@@ -255,6 +249,14 @@ def is_builtin(value: Any) -> bool:
     if kind in (list, tuple, set, frozenset):
         return all(map(is_builtin, value))
     return kind is dict and all(map(is_builtin, value)) and all(map(is_builtin, value.values()))
+
+
+def _outcome_in(data: bytes | None) -> Any:
+    """What a job has left; None if that cannot be read."""
+    try:
+        return None if data is None else _BuiltinsOnly(io.BytesIO(data)).load()
+    except Exception:  # noqa: BLE001  # a damaged pickle raises anything
+        return None
 
 
 class _BuiltinsOnly(pickle.Unpickler):

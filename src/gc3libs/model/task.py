@@ -17,8 +17,9 @@ from gc3libs.model.details import RunDetails
 from gc3libs.model.parameters import as_json, digest_of
 from gc3libs.model.run import Run
 from gc3libs.model.state import State
+from gc3libs.persistence.instances import check_attributes
 from gc3libs.persistence.naming import class_name
-from gc3libs.persistence.persistable import Persistable, _own_slots
+from gc3libs.persistence.persistable import Persistable, own_slots
 from gc3libs.persistence.record import Summary
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Task(Controlled, Persistable, Struct):
     _digest: str | None
     _home: str | None
     _made: Run | tuple[Summary, bytes] | None
-    """The execution; until it is looked at, what it is made of: summary and details, or None if it is new."""
+    """The execution; until it is looked at, the summary and details of a saved one, or None."""
     _parents: tuple[weakref.ref[Any], ...]
 
     tags: Kept[list[str]] = Kept(list, same, list, as_tags, list)
@@ -234,12 +235,13 @@ class Task(Controlled, Persistable, Struct):
             state["_base_by_home"] = _relative(state["_base"], self._home)
         if isinstance(self._made, Run) and self._made.__dict__:
             state[_RUN] = self._made.__dict__
-        names = _slots(type(self))
+        names = own_slots(type(self))
         if names:
             return state, {name: getattr(self, name) for name in names if hasattr(self, name)}
         return state
 
     def __setstate__(self, state: Any) -> None:
+        check_attributes(type(self), state)
         if isinstance(state, tuple):
             state, slots = state
             for name, value in slots.items():
@@ -361,11 +363,6 @@ def _special_names(cls: type[Task]) -> frozenset[str]:
 
 
 _kept = lru_cache(maxsize=1024)(kept_in)
-
-
-@lru_cache(maxsize=1024)
-def _slots(cls: type[Task]) -> tuple[str, ...]:
-    return tuple(name for name in _own_slots(cls) if name not in Task.__slots__)
 
 
 @lru_cache(maxsize=256)

@@ -71,7 +71,7 @@ def stamp(run: Moving, after: State) -> float:
     details.timestamps[after.value] = now
     line = HOOKS[after]
     if after is State.TERMINATED and run.returncode is not None:
-        line = f"{line}: {termination.words(run.returncode)}"
+        line = f"{line}: {details.reason or termination.words(run.returncode)}"
     details.history.append((now, line))
     _set(run, "state_last_changed", now)
     run.touch()

@@ -16,7 +16,7 @@ BATCH = 256
 
 
 class Unavailable(Persistable):
-    """Stands for an object that cannot be loaded; any use of it raises the `LoadError` that says why.
+    """Stands for an object that cannot be loaded; using it raises the `LoadError` that says why.
 
     It has its ID, can be compared by it, and is saved as the reference that it was loaded as.
     """

@@ -24,6 +24,7 @@ from gc3libs.exceptions import (
 from gc3libs.persistence import frame
 from gc3libs.persistence import query as queries
 from gc3libs.persistence.columns import is_storable, storable_summary
+from gc3libs.persistence.commits import Commits
 from gc3libs.persistence.frame import Damaged
 from gc3libs.persistence.places import (
     File,
@@ -45,10 +46,9 @@ from gc3libs.persistence.record import (
     Summary,
     split_id,
 )
+from gc3libs.persistence.relations import Relations, note_removed
 from gc3libs.persistence.store import Store
 from gc3libs.persistence.tree import (
-    COMMIT,
-    NEW,
     NotAFile,
     Tree,
     buckets,
@@ -57,9 +57,6 @@ from gc3libs.persistence.tree import (
 )
 
 logger = logging.getLogger(__name__)
-
-
-_MOST_REMEMBERED = 100_000
 
 
 class FilesystemStore(Store):
@@ -82,8 +79,8 @@ class FilesystemStore(Store):
         self._pid = os.getpid()
         self._checked_numbers = False
         self._reserved: list[range] = []
-        self._unsynced: set[Place] = set()  # new, so that replacing them needs no care
-        self._sync_needed = False
+        self._commits = Commits(self.url)
+        self._relations = Relations()
         self._disposed = False
         self._check_access()
 
@@ -123,7 +120,8 @@ class FilesystemStore(Store):
             raise InvalidOperation(f"{self.url} is closed")
         if self._pid != os.getpid():
             self._mutex = threading.RLock()
-            self._pid, self._reserved, self._unsynced = os.getpid(), [], set()
+            self._pid, self._reserved = os.getpid(), []
+            self._commits.forget()
         with self._mutex:
             try:
                 self._make_directory()
@@ -196,55 +194,11 @@ class FilesystemStore(Store):
     ) -> None:
         with self._writing() as (tree, _):
             self._check_guard(tree, guard)
-            files = [*self._record_files(tree, records), *self._children_files(tree, records)]
+            files = [*self._record_files(tree, records), *self._relation_files(tree, records)]
             files += (
                 File("blob", blob_name(key), frame.pack_bytes(data)) for key, data in blobs.items()
             )
-            self._put(tree, files, durable=durable)
-
-    def _put(self, tree: Tree, files: Sequence[File], *, durable: bool) -> None:
-        """Write files so that all of them are there or none, even if this process is killed."""
-        if not files:
-            return
-        self._prepare(tree, files, durable=durable)
-        source = NEW
-        if len(files) > 1:
-            tree.commit_new()
-            source = COMMIT
-        for file in files:
-            self._place(tree, source, file)
-        if source == COMMIT:
-            tree.end_commit()
-        if not durable:
-            self._unsynced.update(file.place for file in files if file.kind == "new")
-            self._sync_needed = True
-            if len(self._unsynced) > _MOST_REMEMBERED:
-                self._unsynced.clear()
-        elif self._sync_needed:
-            self._sync_tree(tree)
-        else:
-            tree.sync_places({file.place[0] for file in files})
-
-    def _prepare(self, tree: Tree, files: Sequence[File], *, durable: bool) -> None:
-        """Write files into `new`; synced if they replace what a power failure cannot harm."""
-        try:
-            for file in files:
-                tree.write_new(file.temporary, file.data)
-            if durable or any(
-                file.kind != "new" and file.place not in self._unsynced for file in files
-            ):
-                tree.sync_new([file.temporary for file in files])
-        except BaseException:
-            with contextlib.suppress(OSError):
-                tree.discard_new()
-            raise
-
-    def _place(self, tree: Tree, source: str, file: File) -> None:
-        try:
-            tree.place(source, file.temporary, file.place, replace=file.kind != "new")
-        except FileExistsError:
-            tree.remove((source, file.temporary))
-            raise Conflict(file.name, self.url) from None
+            self._commits.put(tree, files, durable=durable)
 
     def _record_files(self, tree: Tree, records: Sequence[Record]) -> list[File]:
         """The records as they will be kept, once each is known to be allowed."""
@@ -303,6 +257,7 @@ class FilesystemStore(Store):
     ) -> None:
         with self._writing() as (tree, _):
             self._check_guard(tree, guard)
+            note_removed(tree, ids, durable=durable)
             touched = set()
             for id_ in ids:
                 for place in (children_place(id_), record_place(id_)):
@@ -313,7 +268,7 @@ class FilesystemStore(Store):
                 touched.add(place[0])
             if durable:
                 tree.sync_places(touched)
-            self._sync_needed = self._sync_needed or not durable
+            self._commits.sync_needed |= not durable
 
     def _ids(self) -> Iterator[str]:
         with self._reading() as tree:
@@ -325,28 +280,20 @@ class FilesystemStore(Store):
 
     # relations and blobs
 
-    def _children_files(self, tree: Tree, records: Sequence[Record]) -> Iterator[File]:
+    def _relation_files(self, tree: Tree, records: Sequence[Record]) -> Iterator[File]:
         for record in records:
-            if record.children is None:
-                continue
-            stay: list[str] = []
-            if record.children_from:
-                stay = self._children(tree, record.id)[: record.children_from]
-            content = "\n".join([*stay, *record.children]).encode()
-            yield File("children", record.id, frame.pack_bytes(content))
+            if record.children is not None:
+                id_, start = record.id, record.children_from
+                try:
+                    yield self._relations.change(tree, id_, start, record.children)
+                except (Damaged, NotAFile) as err:
+                    raise self._damaged(id_, children_place(id_), err) from err
 
     def _children(self, tree: Tree, id_: str) -> list[str]:
-        """What an object owns, without what was removed meanwhile."""
-        place = children_place(id_)
         try:
-            content = tree.read(place)
-            listed = frame.unpack_bytes(content).decode().split() if content else []
+            return self._relations.children(tree, id_)
         except (Damaged, NotAFile) as err:
-            raise self._damaged(id_, place, err) from err
-        there: set[str] = set()
-        for bucket in {bucket_of(child) for child in listed}:
-            there.update(tree.names(bucket))
-        return [child for child in listed if child in there]
+            raise self._damaged(id_, children_place(id_), err) from err
 
     def _read_children(self, ids: Sequence[str]) -> dict[str, list[str]]:
         with self._reading() as tree:
@@ -384,14 +331,9 @@ class FilesystemStore(Store):
     # durability
 
     def _sync(self) -> None:
-        if self._sync_needed and self._pid == os.getpid():
+        if self._commits.sync_needed and self._pid == os.getpid():
             with self._writing() as (tree, _):
-                self._sync_tree(tree)
-
-    def _sync_tree(self, tree: Tree) -> None:
-        tree.sync_all()
-        self._unsynced.clear()
-        self._sync_needed = False
+                self._commits.sync(tree)
 
     def _dispose(self) -> None:
         self._sync()
@@ -402,7 +344,8 @@ class FilesystemStore(Store):
     def _set_epoch(self, guard: Guard) -> None:
         with self._writing() as (tree, _):
             content = frame.pack_bytes(str(guard.epoch).encode())
-            self._put(tree, [File("epoch", epoch_name(guard.session), content)], durable=False)
+            file = File("epoch", epoch_name(guard.session), content)
+            self._commits.put(tree, [file], durable=False)
 
     def _check_guard(self, tree: Tree, guard: Guard | None) -> None:
         if guard is None:

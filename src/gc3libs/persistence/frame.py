@@ -130,21 +130,63 @@ def pack_bytes(data: bytes) -> bytes:
     return b"".join((_MAGIC, _PLAIN.pack(FORMAT, 0, len(data), zlib.crc32(data)), data))
 
 
+def pack_addition(at: int, parts: bytes) -> bytes:
+    """What is to be added to a file of parts, on its way there."""
+    return pack_bytes(at.to_bytes(8, "little") + parts)
+
+
+def unpack_addition(content: bytes) -> tuple[int, bytes]:
+    """Where the parts belong, and the parts.
+
+    Raises:
+        Damaged: It is incomplete, or not as it was written.
+    """
+    data = unpack_bytes(content)
+    return int.from_bytes(data[:8], "little"), data[8:]
+
+
 def unpack_bytes(content: bytes) -> bytes:
     """What `pack_bytes` was given.
 
     Raises:
         Damaged: It is incomplete, or not as it was written.
     """
-    start = len(_MAGIC) + _PLAIN.size
-    if len(content) < start or not content.startswith(_MAGIC):
+    data, end = _unpack_part(content, 0)
+    if data is None or end != len(content):
+        raise Damaged(f"it has {len(content)} of {end} bytes")
+    return data
+
+
+def unpack_parts(content: bytes) -> tuple[list[bytes], int]:
+    """What `pack_bytes` was given, again and again, and where the last complete part ends.
+
+    Raises:
+        Damaged: One is not as it was written.
+    """
+    parts = []
+    start = 0
+    while start < len(content):
+        data, end = _unpack_part(content, start)
+        if data is None:
+            break
+        parts.append(data)
+        start = end
+    return parts, start
+
+
+def _unpack_part(content: bytes, start: int) -> tuple[bytes | None, int]:
+    """The part that begins at `start`, None if it is incomplete, and where it ends or should."""
+    first = start + len(_MAGIC) + _PLAIN.size
+    if not content.startswith(_MAGIC[: len(content) - start], start):
         raise Damaged("it does not begin as a file of a store does")
-    format_, _, size, check = _PLAIN.unpack_from(content, len(_MAGIC))
+    if len(content) < first:
+        return None, first
+    format_, _, size, check = _PLAIN.unpack_from(content, start + len(_MAGIC))
     if format_ > FORMAT:
         raise Damaged(f"it has format {format_}; upgrade gc3libs to read it")
-    data = content[start:]
+    data, end = content[first : first + size], first + size
     if len(data) != size:
-        raise Damaged(f"it has {len(content)} of {start + size} bytes")
+        return None, end
     if zlib.crc32(data) != check:
         raise Damaged("it is not as it was written (the checksum differs)")
-    return data
+    return data, end

@@ -7,6 +7,7 @@ here whatever reading would refuse.
 
 from __future__ import annotations
 
+import collections
 import copyreg
 import enum
 import functools
@@ -20,12 +21,11 @@ from types import FunctionType, MemberDescriptorType, MethodType
 from typing import Any
 
 from gc3libs.exceptions import SaveError
-from gc3libs.persistence.persistable import Persistable
+from gc3libs.persistence.persistable import Persistable, own_slots
 from gc3libs.persistence.standard_values import standard_name
-from gc3libs.persistence.trust import OWN_CLASSES, NotTrusted, why_no_value
+from gc3libs.persistence.trust import ATOMS, OWN_CLASSES, NotTrusted, why_no_value
 
 _PLAIN_STANDARD = frozenset({("argparse", "Namespace"), ("collections", "ChainMap")})
-_ATOMS = (tuple, str, bytes, int, float, complex)
 
 _ADVICE: tuple[tuple[tuple[type, ...], str, str], ...] = (
     ((MethodType,), "a bound method", "keep the object, and the method's name"),
@@ -120,7 +120,7 @@ def new_instance(cls: Any, args: Any) -> Any:
 
 def _atom(cls: type, args: tuple[Any, ...]) -> Any:
     """An instance of a class that derives from a builtin one, past a `__new__` of its own."""
-    base = next((each for each in _ATOMS if issubclass(cls, each)), None)
+    base = next((each for each in ATOMS if issubclass(cls, each)), None)
     if base is None:
         raise NotTrusted(f"an instance of {describe(cls)} made with arguments")
     if base is complex:
@@ -168,13 +168,24 @@ def apply_state(obj: Any, state: Any) -> None:
 
 
 def check_state(cls: type, state: Any) -> None:
-    """See that an instance of a class can be given a state; if it has no `__setstate__`, which may
-    do with it what it likes.
+    """See that an instance of a class can be given a state.
+
+    A `__setstate__` of its own may do with it what it likes.
 
     Raises:
         NotTrusted, TypeError: As `apply_state`.
     """
-    if _setstate(cls) is not None:
+    if _setstate(cls) is None:
+        check_attributes(cls, state)
+
+
+def check_attributes(cls: type, state: Any) -> None:
+    """See that the items of a state may become attributes, and slots, of an instance of a class.
+
+    Raises:
+        NotTrusted, TypeError: As `apply_state`.
+    """
+    if type(state) is dict and _harmless[cls].issuperset(state):
         return
     attributes, slots = _parts(state)
     for name, value in _items(attributes):
@@ -182,6 +193,14 @@ def check_state(cls: type, state: Any) -> None:
     for name, _ in _items(slots):
         if not _is_slot(cls, name):
             raise NotTrusted(f"{name!r}, which is no slot of {cls.__qualname__}")
+    names = _harmless[cls]
+    if len(names) < _MOST_NAMES:
+        names.update(name for name, _ in _items(attributes) if not _is_method(cls, name))
+
+
+_harmless: collections.defaultdict[type, set[str]] = collections.defaultdict(set)
+"""By class, names of attributes that are allowed whatever their values are."""
+_MOST_NAMES = 10_000
 
 
 def _setstate(cls: type) -> Any:
@@ -205,13 +224,19 @@ def _items(state: Any) -> Iterable[tuple[str, Any]]:
 def _check_attribute(cls: type, name: str, value: Any) -> None:
     if name.startswith("__") and name.endswith("__") and name != "__notes__":
         raise NotTrusted(f"an attribute {name} of {cls.__qualname__}, which is special to Python")
-    if callable(value) and isinstance(getattr(cls, name, None), FunctionType | MethodType):
+    if callable(value) and _is_method(cls, name):
         raise NotTrusted(
             f"an attribute {name!r} of {cls.__qualname__}, which would replace its method"
         )
 
 
+def _is_method(cls: type, name: str) -> bool:
+    return isinstance(getattr(cls, name, None), FunctionType | MethodType)
+
+
 def _is_slot(cls: type, name: str) -> bool:
+    if issubclass(cls, Persistable):
+        return name in own_slots(cls)
     return type(getattr(cls, name, None)) is MemberDescriptorType
 
 

@@ -23,11 +23,10 @@ _set = object.__setattr__
 
 
 class Loading:
-    """One load: the objects asked for and whatever they refer to, in two steps, so that cycles
-    work.
+    """One load: the objects asked for and whatever they refer to.
 
-    First an empty object is made of every record, then each gets its state. References go on a work
-    list, so that a long chain of them does not recurse.
+    First an empty object is made of every record, then each gets its state, so that cycles work.
+    References go on a work list, so that a long chain of them does not recurse.
     """
 
     def __init__(self, store: Store) -> None:

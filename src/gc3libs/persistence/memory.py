@@ -38,6 +38,10 @@ class MemoryStore(Store):
         self._epochs: dict[str, int] = {}
         self._next = 1
 
+    def is_same(self, other: Store) -> bool:
+        """Only this object has them."""
+        return other is self
+
     def _reserve(self, count: int) -> int:
         with self._mutex:
             first = max(self._next, max(self._records, default=0) + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import msgspec
@@ -43,9 +44,9 @@ class Persistable:
 
     An object inside another one's state that is a `Persistable`, too, is saved on its own, and
     replaced by a reference to its ID. What is pickled is the object's `__getstate__()`;
-    `__setstate__` and slots mean what they mean to pickle. A class with `__reduce__`,
-    `__reduce_ex__`, `__getnewargs__` or `__getnewargs_ex__`, or one that derives from a built-in
-    container, is refused when it is saved.
+    `__setstate__` and slots mean what they mean to pickle. An object whose class has `__reduce__`,
+    `__reduce_ex__`, `__getnewargs__`, `__getnewargs_ex__` or `__del__`, or a `__new__` that needs
+    arguments, is refused when it is saved. No class can derive from a built-in type as well.
 
     Attributes:
         persistent_id: The ID; None until the object is saved.
@@ -96,9 +97,7 @@ class Persistable:
         return state
 
     def __getstate__(self) -> Any:
-        slots = {
-            name: getattr(self, name) for name in _own_slots(type(self)) if hasattr(self, name)
-        }
+        slots = {name: getattr(self, name) for name in own_slots(type(self)) if hasattr(self, name)}
         return (self.__dict__, slots) if slots else self.__dict__
 
     def __eq__(self, other: object) -> bool:
@@ -174,11 +173,15 @@ _BOOKKEEPING = frozenset(Persistable.__slots__)
 _slots_of: dict[type, tuple[str, ...]] = {}
 
 
-def _own_slots(cls: type) -> tuple[str, ...]:
-    if cls not in _slots_of:
-        names: list[str] = []
-        for base in cls.__mro__:
-            slots = vars(base).get("__slots__", ())
-            names += [slots] if isinstance(slots, str) else list(slots)
-        _slots_of[cls] = tuple(name for name in names if name not in _BOOKKEEPING)
-    return _slots_of[cls]
+def own_slots(cls: type) -> tuple[str, ...]:
+    """Attributes that users' classes have in slots; those of gc3libs' own are not kept."""
+    found = _slots_of.get(cls)
+    if found is None:
+        found = _slots_of[cls] = tuple(
+            name
+            for base in cls.__mro__
+            if base.__module__.partition(".")[0] != "gc3libs"
+            for name, member in vars(base).items()
+            if type(member) is MemberDescriptorType
+        )
+    return found

@@ -17,6 +17,9 @@ from gc3libs.persistence.record import split_id
 Place = tuple[str, str]
 """A directory below the store's, and a file's name in it."""
 
+CHILDREN = "children"
+"""The directory of who owns whom."""
+
 _BUCKET = 1000
 _LONGEST_NAME = 200
 _BUCKET_NAME = re.compile("[0-9]{2,}", re.ASCII)
@@ -26,7 +29,8 @@ class File(NamedTuple):
     """A file to write.
 
     Attributes:
-        kind: "new" or "record", "children", "blob", "epoch". Only "new" replaces nothing.
+        kind: "new" or "record", "children" or "append", "blob", "epoch". Only "new" replaces
+            nothing; "append" goes to the end of a file that is there.
         name: In its directory.
         data: Its content.
     """
@@ -52,12 +56,22 @@ def place_of(temporary: str) -> Place:
     match kind:
         case "new" | "record":
             return record_place(name)
-        case "children":
+        case "children" | "append":
             return children_place(name)
         case "blob":
             return _blob_directory(name), name
         case _:
             return "epochs", name
+
+
+def is_new(temporary: str) -> bool:
+    """Whether a file that has this name on its way may replace nothing."""
+    return temporary.startswith("new.")
+
+
+def is_addition(temporary: str) -> bool:
+    """Whether it goes to the end of another file."""
+    return temporary.startswith("append.")
 
 
 def record_place(id_: str) -> Place:
@@ -67,7 +81,17 @@ def record_place(id_: str) -> Place:
 
 def children_place(id_: str) -> Place:
     """Of the IDs of what an object owns."""
-    return f"children/{bucket_of(id_)}", id_
+    return f"{CHILDREN}/{bucket_of(id_)}", id_
+
+
+def addition_to(id_: str) -> str:
+    """Name of an addition to what an object owns, on its way."""
+    return File("append", id_, b"").temporary
+
+
+def removed_place(bucket: str) -> Place:
+    """Of the IDs of what was removed from a directory of records."""
+    return f"{CHILDREN}/{bucket}", "removed"
 
 
 def bucket_of(id_: str) -> str:

@@ -22,8 +22,11 @@ class StorePrimitives(ABC):
     """As `make_store` takes it; never holds a password."""
 
     mirrors_sessions = False
-    """It keeps `session` and `position` of its records so that a `Query` by session is answered in
-    the order of the session's index, at the store's own speed. Otherwise sessions list IDs."""
+    """It keeps `session` and `position` of its records.
+
+    A `Query` by session is then answered in the order of the session's index, at the store's own
+    speed. Otherwise sessions list IDs.
+    """
 
     @abstractmethod
     def _reserve(self, count: int) -> int:
@@ -31,10 +34,9 @@ class StorePrimitives(ABC):
 
     @abstractmethod
     def _read(self, ids: Sequence[str]) -> dict[str, Record | LoadError]:
-        """The records of `ids`; an ID that is not there is absent, a damaged record is a
-        `LoadError`.
+        """The records of `ids`. What is not there is absent; a damaged one is a `LoadError`.
 
-        `Record.children` is filled only by `_read_children`.
+        Their `children` are left to `_read_children`.
         """
 
     @abstractmethod
@@ -71,10 +73,9 @@ class StorePrimitives(ABC):
         stamp: Stamp | None = None,
         durable: bool = False,
     ) -> None:
-        """Remove records, the relations they are in, and blobs whose key begins with an ID and a
-        slash.
+        """Remove records, the relations they are in, and their blobs.
 
-        What is not there is no error.
+        Those are the ones whose key begins with an ID and a slash. What is not there is no error.
         """
 
     @abstractmethod
@@ -96,10 +97,10 @@ class StorePrimitives(ABC):
 
     @abstractmethod
     def _summaries(self, query: Query) -> Iterator[Summary]:
-        """Summaries, by (position, number), those without position last. Damaged ones are left out,
-        logged.
+        """Summaries, by (position, number), those without position last.
 
-        A subclass without a query language filters with `gc3libs.persistence.query.matches`.
+        Damaged ones are left out, logged. A subclass without a query language filters with
+        `gc3libs.persistence.query.matches`.
         """
 
     @abstractmethod

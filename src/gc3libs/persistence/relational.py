@@ -16,7 +16,6 @@ from msgspec.structs import replace
 
 from gc3libs.exceptions import (
     Conflict,
-    LeaseLost,
     LoadError,
     ObjectNotFound,
 )
@@ -42,10 +41,10 @@ from gc3libs.persistence.record import (
 from gc3libs.persistence.relational_queries import (
     BATCH,
     DuplicateKey,
-    RelationalQueries,
     Transaction,
     chunks,
 )
+from gc3libs.persistence.relational_sessions import RelationalSessions
 
 T = TypeVar("T")
 
@@ -56,7 +55,7 @@ class _Stale(Exception):
     """A row that was to be updated was not found in the state expected."""
 
 
-class RelationalStore(RelationalQueries):
+class RelationalStore(RelationalSessions):
     """A store in a database that speaks SQL."""
 
     # records
@@ -261,7 +260,7 @@ class RelationalStore(RelationalQueries):
         return children
 
     def _read_owners(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        owners: dict[str, list[str]] = {}
+        owners: dict[str, list[str]] = {id_: [] for id_ in ids}
         for some in chunks(ids):
             numbers = [split_id(id_)[1] for id_ in some]
             condition, parameters = self._dialect.among("child", "children", numbers)
@@ -271,8 +270,9 @@ class RelationalStore(RelationalQueries):
                 parameters,
             )
             for prefix, child, owner_prefix, owner in rows:
-                found = owners.setdefault(make_id(prefix, child), [])
-                found.append(make_id(owner_prefix, owner))
+                found = owners.get(make_id(prefix, child))
+                if found is not None:
+                    found.append(make_id(owner_prefix, owner))
         return owners
 
     # blobs
@@ -287,91 +287,3 @@ class RelationalStore(RelationalQueries):
         sql = f"SELECT data FROM {self._blobs} WHERE name = :name"
         rows = self._select(sql, {"name": key})
         return bytes(rows[0][0]) if rows else None
-
-    # sessions
-
-    def _enrol(self, ids: Sequence[str], position: int, stamp: Stamp) -> None:
-        """What they own, at whatever level, becomes the session's, too, unless it is another's."""
-
-        def work(tx: Transaction) -> None:
-            rows = [
-                (stamp.session, place, number, prefix)
-                for place, (prefix, number) in enumerate(map(split_id, ids), start=position)
-            ]
-            keys = ("number", "prefix")
-            if rows and tx.update(self._table, ("session", "position"), keys, rows) != len(rows):
-                self._report_missing(tx, ids)
-            level = [row[2] for row in rows]
-            while level := self._adopt_children(tx, level, stamp.session):
-                pass
-            self._set_stamp(tx, stamp)
-
-        self._run(work, write=True)
-
-    def _report_missing(self, tx: Transaction, ids: Sequence[str]) -> None:
-        condition, parameters = by_ids(ids, self._dialect)
-        sql = f"SELECT number, prefix FROM {self._table} WHERE {condition}"
-        have = {row_id(row) for row in tx.query(sql, parameters)}
-        for id_ in ids:
-            if id_ not in have:
-                raise ObjectNotFound(id_, self.url)
-
-    def _adopt_children(self, tx: Transaction, parents: Sequence[int], session: str) -> list[int]:
-        """Children that belonged to no session and now belong to this one."""
-        condition, parameters = self._dialect.among("parent", "parents", parents)
-        rows = tx.query(
-            f"SELECT DISTINCT number FROM {self._table} JOIN {self._relation} ON number = child"
-            f" WHERE session = '' AND {condition}",
-            parameters,
-        )
-        children = [number for (number,) in rows]
-        if children:
-            condition, parameters = self._dialect.among("number", "numbers", children)
-            tx.change(
-                f"UPDATE {self._table} SET session = :session WHERE {condition}",
-                {**parameters, "session": session},
-            )
-        return children
-
-    def _withdraw(self, ids: Sequence[str] | None, stamp: Stamp) -> None:
-        leave = f"UPDATE {self._table} SET session = '', position = NULL WHERE session = :session"
-
-        def work(tx: Transaction) -> None:
-            session = {"session": stamp.session}
-            if ids is None:
-                tx.change(leave, session)
-            for some in chunks(ids or ()):
-                condition, parameters = by_ids(some, self._dialect)
-                tx.change(f"{leave} AND {condition}", parameters | session)
-            self._set_stamp(tx, stamp)
-
-        self._run(work, write=True)
-
-    def _stamp(self, session: str) -> str | None:
-        sql = f"SELECT stamp FROM {self._sessions} WHERE uuid = :uuid"
-        rows = self._select(sql, {"uuid": session})
-        return rows[0][0] if rows else None
-
-    def _set_stamp(self, tx: Transaction, stamp: Stamp | None) -> None:
-        if stamp is not None:
-            self._set_session(tx, stamp.session, "stamp", stamp.value)
-
-    def _set_epoch(self, guard: Guard) -> None:
-        def work(tx: Transaction) -> None:
-            self._set_session(tx, guard.session, "epoch", guard.epoch)
-
-        self._run(work, write=True)
-
-    def _set_session(self, tx: Transaction, uuid: str, column: str, value: str | int) -> None:
-        if not tx.update(self._sessions, (column,), ("uuid",), [(value, uuid)]):
-            tx.insert(self._sessions, ("uuid", column), [(uuid, value)])
-
-    def _check_guard(self, tx: Transaction, guard: Guard | None) -> None:
-        if guard is None:
-            return
-        rows = tx.query(
-            f"SELECT epoch FROM {self._sessions} WHERE uuid = :uuid{self._dialect.for_update}",
-            {"uuid": guard.session},
-        )
-        if not rows or rows[0][0] != guard.epoch:
-            raise LeaseLost(guard.session, self.url)

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from gc3libs.exceptions import SaveError
 from gc3libs.persistence.children import Children, Unavailable
-from gc3libs.persistence.classes import check_class
+from gc3libs.persistence.classes import check_class, check_state
 from gc3libs.persistence.payload import pack
 from gc3libs.persistence.persistable import Persistable, Saved
 from gc3libs.persistence.record import Record, split_id
 from gc3libs.persistence.serialization import Writer, refused_attributes
+from gc3libs.persistence.trust import NotTrusted
 
 if TYPE_CHECKING:
     from gc3libs.persistence.store import Store
@@ -65,8 +68,14 @@ class Batch:
         self._seen.add(id(obj))
         self._queue.append(obj)
         self._before.append((obj, obj.persistent_id, obj._saved))
-        if obj._saved is None or obj._saved.store is not self._store:
+        saved = obj._saved
+        if saved is None:
             obj._saved = Saved(self._store, 0, session, position, self._now)
+        elif saved.store is not self._store:
+            if not self._store.is_same(saved.store):
+                reason = f"it belongs to another store, {saved.store.url}: make a new one"
+                raise SaveError(known_id(obj), reason)
+            obj._saved = replace(saved, store=self._store)
         if self._store.home is not None:
             obj._set_home(self._store.home)
         if obj.persistent_id is None:
@@ -89,6 +98,10 @@ class Batch:
         assert saved is not None
         self._session = saved.session
         state = obj.__getstate__()
+        try:
+            check_state(type(obj), state)
+        except (NotTrusted, TypeError) as err:
+            raise SaveError(_describe(obj), str(err)) from None
         payload = self.payload(obj, state)
         self._payloads.append(payload)
         self._plain.append(is_plain(state))

@@ -16,6 +16,7 @@ try:
     import sqlalchemy as sa
     from sqlalchemy import exc
 
+    from gc3libs.persistence import sql_tables
     from gc3libs.persistence.sql_dialects import MariaDB, PostgreSQL, ServerDialect
     from gc3libs.persistence.sql_transaction import SqlTransaction
 except ImportError as err:
@@ -24,7 +25,7 @@ except ImportError as err:
         " pip install gc3libs[postgresql], or gc3libs[mysql]"
     ) from err
 
-from gc3libs.persistence.columns import COLUMNS, Row, storable
+from gc3libs.persistence.columns import Row, storable
 from gc3libs.persistence.extra import ExtraFields
 from gc3libs.persistence.record import FORMAT, Guard, Record, Stamp
 from gc3libs.persistence.relational import RelationalStore
@@ -38,7 +39,6 @@ _DIALECTS: Mapping[str, type[ServerDialect]] = {
     "mysql": MariaDB,
     "mysql+pymysql": MariaDB,
 }
-_WORDS = ("prefix", "session", "state", "digest")
 _SECRETS = ("password", "passwd")
 _ATTEMPTS = 6
 _LONGEST_PAUSE = 0.1
@@ -213,7 +213,7 @@ class SqlStore(RelationalStore):
         before, after = self._server.ignore_duplicates
         for attempt in range(_ATTEMPTS):
             try:
-                metadata = self._metadata()
+                metadata = sql_tables.metadata(self._name, self._server, self._extra)
                 with self._engine.begin() as connection:
                     for end in ("_meta", "_sessions", "_blobs", "_relation", ""):
                         metadata.tables[self._name + end].create(connection, checkfirst=True)
@@ -229,73 +229,6 @@ class SqlStore(RelationalStore):
                     raise
                 self.clock.sleep(random.uniform(0, _LONGEST_PAUSE))
 
-    def _metadata(self) -> sa.MetaData:
-        metadata = sa.MetaData()
-        self._objects_table(metadata)
-        name = self._name
-        self._table_of(
-            metadata,
-            f"{name}_relation",
-            sa.Column("parent", self._type("key"), primary_key=True, autoincrement=False),
-            sa.Column("position", self._type("key"), primary_key=True, autoincrement=False),
-            sa.Column("child", self._type("key"), nullable=False),
-            sa.Column("prefix", self._type("word"), nullable=False),
-            sa.Index(f"{name}_owners", "child"),
-        )
-        self._table_of(
-            metadata,
-            f"{name}_blobs",
-            sa.Column("name", self._type("name"), primary_key=True),
-            sa.Column("data", self._type("blob"), nullable=False),
-        )
-        self._table_of(
-            metadata,
-            f"{name}_sessions",
-            sa.Column("uuid", self._type("word"), primary_key=True),
-            sa.Column("stamp", self._type("text")),
-            sa.Column("epoch", self._type("integer")),
-        )
-        self._table_of(
-            metadata,
-            f"{name}_meta",
-            sa.Column("name", self._type("word"), primary_key=True),
-            sa.Column("value", self._type("integer"), nullable=False),
-        )
-        return metadata
-
-    def _objects_table(self, metadata: sa.MetaData) -> None:
-        columns: list[Any] = []
-        for name, kind in COLUMNS.items():
-            word = "word" if name in _WORDS else kind.rstrip("?")
-            columns.append(
-                sa.Column(
-                    name,
-                    self._type(word),
-                    primary_key=kind == "key",
-                    autoincrement=False,
-                    nullable=kind.endswith("?"),
-                )
-            )
-        self._table_of(
-            metadata,
-            self._name,
-            *columns,
-            *(sa.Column(name, self._extra_type(name)) for name in self._extra.names),
-            sa.Index(f"{self._name}_place", "session", "position", "number"),
-            sa.Index(f"{self._name}_counts", "session", "leaf", "state", "returncode"),
-            sa.Index(f"{self._name}_digests", "digest"),
-        )
-
-    def _table_of(self, metadata: sa.MetaData, name: str, *parts: Any) -> None:
-        sa.Table(name, metadata, *parts, **self._server.table_options)
-
-    def _type(self, kind: str) -> Any:
-        return self._server.types[kind]
-
-    def _extra_type(self, name: str) -> Any:
-        column = self._extra.columns[name]
-        return self._type("text") if column is None else column.type
-
     def _add_extra_columns(self) -> None:
         if not self._extra.names:
             return
@@ -303,7 +236,7 @@ class SqlStore(RelationalStore):
             have = {column["name"] for column in sa.inspect(connection).get_columns(self._name)}
             for name in self._extra.names:
                 if name not in have:
-                    kind = sa.types.to_instance(self._extra_type(name))
+                    kind = sql_tables.extra_type(name, self._server, self._extra)
                     sql = kind.compile(dialect=connection.dialect)
                     quoted = self._server.quote(name)
                     connection.execute(

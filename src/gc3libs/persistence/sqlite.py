@@ -65,7 +65,7 @@ class SqliteStore(RelationalStore):
         self._connection: sqlite3.Connection | None = None
         self._has_tables = False
         self._has_digests = False
-        self._full = False
+        self._full = self._always_full = False
         self._unsynced = False
         self._disposed = False
         if self.path.exists():
@@ -83,9 +83,11 @@ class SqliteStore(RelationalStore):
         with self._opened(write) as connection:
             if not write:
                 return work(_SqliteTransaction(connection))
+            if connection.in_transaction:  # one that was cut off, and its end with it
+                connection.execute("ROLLBACK")
             self._set_synchronous(connection, full=durable)
-            connection.execute("BEGIN IMMEDIATE")
             try:
+                connection.execute("BEGIN IMMEDIATE")
                 result = work(_SqliteTransaction(connection))
                 connection.execute("COMMIT")
             except BaseException:
@@ -139,12 +141,15 @@ class SqliteStore(RelationalStore):
         if self._read_only:
             return sqlite_file.connect_read_only(self.path)
         try:
-            return sqlite_file.connect(self.path)
+            connection = sqlite_file.connect(self.path)
         except sqlite3.OperationalError as err:
             code = err.sqlite_errorcode & 0xFF
             if write or code not in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN):
                 raise
             return sqlite_file.connect_read_only(self.path)
+        self._full = not sqlite_file.is_logged(connection)
+        self._always_full = self._full
+        return connection
 
     def _find_tables(self, write: bool) -> bool:
         assert self._connection is not None
@@ -153,6 +158,7 @@ class SqliteStore(RelationalStore):
         if not self._check_format(tx, [name for (name,) in tx.query(sql)]):
             if not write:
                 return False
+            self._set_synchronous(self._connection, full=True)
             self._make_tables(self._connection)
             sync_directory(self.path.parent)
         if not self._read_only:
@@ -169,8 +175,6 @@ class SqliteStore(RelationalStore):
         return connection
 
     def _make_tables(self, connection: sqlite3.Connection) -> None:
-        connection.execute("PRAGMA synchronous = FULL")
-        self._full = True
         columns = [
             f"{name} {_KINDS.get(kind, kind.rstrip('?').upper())}" for name, kind in COLUMNS.items()
         ]
@@ -215,7 +219,7 @@ class SqliteStore(RelationalStore):
 
     def _set_synchronous(self, connection: sqlite3.Connection, *, full: bool) -> None:
         """FULL makes the next commit sync the log, with all that was committed before."""
-        if full != self._full:
+        if full != self._full and not self._always_full:
             connection.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full = full
 

@@ -26,7 +26,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """Open a file for reading and writing; it is made if it is missing.
 
     On a local filesystem the journal is a write-ahead log, which needs memory shared between
-    processes; elsewhere it is a rollback journal, synced at each commit.
+    processes; elsewhere it is a rollback journal, synced, as is its removal, at each commit.
     """
     connection = _open(path, "rwc")
     try:
@@ -37,7 +37,7 @@ def connect(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
         else:
             connection.execute("PRAGMA journal_mode = DELETE")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     except BaseException:
         connection.close()
@@ -61,6 +61,11 @@ def connect_read_only(path: Path) -> sqlite3.Connection:
             raise
         connection = _open(path, "ro&immutable=1")
     return connection
+
+
+def is_logged(connection: sqlite3.Connection) -> bool:
+    """Whether changes go into a write-ahead log first."""
+    return bool(connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal")
 
 
 def has_log(path: Path) -> bool:

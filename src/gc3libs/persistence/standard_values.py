@@ -39,8 +39,10 @@ def standard_name(cls: type) -> Name:
 
 
 def reduce_standard(obj: Any) -> Any:
-    """A value as one of `RESTORERS` and its arguments; NotImplemented if pickle writes it as a call
-    of its type; None if it is no value of the standard library, enumeration or exception.
+    """A value as one of `RESTORERS` and its arguments.
+
+    NotImplemented if pickle writes it as a call of its type; None if it is no value of the standard
+    library, enumeration or exception.
 
     Raises:
         SaveError: It is one, and cannot be kept.

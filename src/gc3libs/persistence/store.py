@@ -1,8 +1,7 @@
 """Stores keep objects by ID.
 
 The base class does everything that is about objects (IDs, identity, references, batches, trust,
-errors). A subclass
-moves records: it writes the primitives of `gc3libs.persistence.port`.
+errors). A subclass moves records: it writes the primitives of `gc3libs.persistence.port`.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -61,7 +60,7 @@ class Store(StorePrimitives):
         _stores.add(self)
 
     def _after_fork(self) -> None:
-        """In the child: the numbers at hand are the parent's, and who holds the lock is not here."""
+        """In the child: the numbers are the parent's, and who holds the lock is not here."""
         self._lock = threading.RLock()
         self._numbers = iter(range(0))
         self._block = 1
@@ -281,6 +280,21 @@ class Store(StorePrimitives):
             for record in changed:
                 self._objects.pop(record.id)
 
+    def insert(self, records: Iterable[Record], blobs: Mapping[str, bytes]) -> None:
+        """Write records of another store as new ones, under their own IDs.
+
+        Args:
+            records: With the session, position and children that they shall have here.
+            blobs: What they keep outside their states, by key.
+
+        Raises:
+            Conflict: An ID is taken. Nothing was written.
+            StoreUnavailable: The store cannot be written.
+        """
+        new = [replace(record, revision=1, children_from=0) for record in records]
+        with self._lock:
+            self._write(new, blobs=blobs)
+
     def record(self, id_: str) -> Record:
         """What is kept of an object, without its class.
 
@@ -309,6 +323,10 @@ class Store(StorePrimitives):
             return self._read_blob(key)
 
     # everything else
+
+    def is_same(self, other: Store) -> bool:
+        """Whether another store object has the same objects."""
+        return other is self or other.url == self.url
 
     def remove(self, id_: str) -> None:
         """Remove an object; what it owns or refers to stays.

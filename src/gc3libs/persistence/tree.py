@@ -3,7 +3,7 @@
 ```
 store            format of the store and next number; who writes to the store holds its lock
 00/Task.17       a record; 1000 numbers a directory
-children/00/...  IDs of what an object owns
+children/00/...  IDs of what an object owns; `removed`: IDs of records that are no more
 blobs/00/...     bytes that belong to an object, or (in x00, x01, ... xff) to none
 epochs/...       of sessions
 new/             files that are being written
@@ -21,14 +21,15 @@ import errno
 import logging
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
 from gc3libs import _atomic
-from gc3libs.exceptions import InvalidValue, NewerFormat
-from gc3libs.persistence.places import Place, is_bucket, place_of
-from gc3libs.persistence.record import FORMAT, split_id
+from gc3libs.exceptions import InvalidValue
+from gc3libs.persistence import frame
+from gc3libs.persistence.places import Place, is_addition, is_bucket, is_new, place_of
+from gc3libs.persistence.record import split_id
+from gc3libs.persistence.state_file import parse_state, state_with
 
 logger = logging.getLogger(__name__)
 
@@ -143,6 +144,15 @@ class Tree:
         finally:
             os.close(fd)
 
+    def size(self, place: Place) -> int | None:
+        """A file's length; None if there is no such file."""
+        directory, name = place
+        try:
+            fd = self.directory(directory)
+            return os.stat(name, dir_fd=fd, follow_symlinks=False).st_size
+        except FileNotFoundError:
+            return None
+
     def remove(self, place: Place) -> bool:
         """Remove a file; False if there was none."""
         directory, name = place
@@ -176,19 +186,55 @@ class Tree:
             finally:
                 os.close(fd)
 
-    def place(self, source: str, name: str, target: Place, *, replace: bool) -> None:
-        """Move a file from `new` or `commit` to its place.
+    def place(self, source: str, name: str, *, durable: bool, again: bool = False) -> None:
+        """Move a file from `new` or `commit` to its place, or add it to the one that is there.
+
+        Args:
+            durable: Sync what it was added to.
+            again: It may have been tried before.
 
         Raises:
-            FileExistsError: Not to be replaced, something is there already.
+            FileExistsError: It is new, and something is there already.
         """
-        directory, final = target
+        directory, final = target = place_of(name)
         origin = self.directory(source)
         goal = self.directory(directory, make=True)
-        if replace:
+        if is_addition(name):
+            at, parts = frame.unpack_addition(self.read((source, name)) or b"")
+            self.append(target, at, parts, durable=durable)
+            os.unlink(name, dir_fd=origin)
+        elif again or not is_new(name):
             os.rename(name, final, src_dir_fd=origin, dst_dir_fd=goal)
         else:
             _atomic.rename_new(name, final, source_directory=origin, directory=goal)
+
+    def append(self, place: Place, at: int, data: bytes, *, durable: bool) -> None:
+        """Have a file, made if need be, end with `data` from byte `at` on."""
+        directory, name = place
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(name, flags, 0o666, dir_fd=self.directory(directory, make=True))
+        try:
+            os.ftruncate(fd, at)
+            os.lseek(fd, at, os.SEEK_SET)
+            _atomic.write_all(fd, data)
+            if durable:
+                os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def reserve(self, place: Place, size: int) -> None:
+        """Make sure that so many bytes can be added to a file.
+
+        Raises:
+            OSError: The disk is full.
+        """
+        directory, name = place
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(name, flags, dir_fd=self.directory(directory))
+        try:
+            _atomic.reserve(fd, size)
+        finally:
+            os.close(fd)
 
     def commit_new(self) -> None:
         """From now on the files in `new` count as written, all of them."""
@@ -218,7 +264,7 @@ class Tree:
         """Go on where a writer ended that was killed. Only for who holds the lock."""
         if self.exists(COMMIT):
             for name in self.names(COMMIT):
-                self.place(COMMIT, name, place_of(name), replace=True)
+                self.place(COMMIT, name, durable=True, again=True)
             self.end_commit()
         self.discard_new()
 
@@ -253,35 +299,13 @@ class Tree:
 
     def set_next_number(self, fd: int, number: int) -> None:
         """Have the state file say so."""
-        text = f"gc3libs store, format {FORMAT:05d}\nnext {number:020d} "
-        os.pwrite(fd, f"{text}{_check(text)}\n".encode(), 0)
+        os.pwrite(fd, state_with(number), 0)
 
     def check_format(self) -> None:
         """Raises `NewerFormat` if a later version made this store."""
         content = self.read(("", _STATE), 200)
         if content is not None:
             parse_state(content, self.root)
-
-
-def parse_state(content: bytes, root: Path) -> int | None:
-    """The next number, or None if the state file is empty or damaged.
-
-    Raises:
-        NewerFormat: A later version wrote it.
-    """
-    first, _, second = content.decode("ascii", "replace").partition("\n")
-    format_ = first.removeprefix("gc3libs store, format ")
-    if format_.isdigit() and int(format_) > FORMAT:
-        raise NewerFormat(str(root), int(format_), FORMAT)
-    text, _, check = second.rstrip("\n").rpartition(" ")
-    number = text.removeprefix("next ")
-    if not number.isdigit() or check != _check(f"{first}\n{text} "):
-        return None
-    return int(number)
-
-
-def _check(text: str) -> str:
-    return f"{zlib.crc32(text.encode()):08x}"
 
 
 def buckets(tree: Tree) -> list[str]:

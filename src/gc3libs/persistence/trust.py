@@ -54,6 +54,9 @@ STANDARD_TYPES: frozenset[tuple[str, str]] = _pairs(
 
 SINGLETONS: frozenset[tuple[str, str]] = _pairs({"builtins": "Ellipsis NotImplemented"})
 
+ATOMS = (tuple, str, bytes, int, float, complex)
+"""Builtin types whose value an instance of a class derived from them is made with."""
+
 OWN_CLASSES: frozenset[str] = frozenset(
     {
         "gc3libs:Application",
@@ -238,7 +241,9 @@ def _verdict(cls: type) -> str:
     if issubclass(cls, enum.Enum):
         return ""
     if hasattr(cls, "__del__"):
-        return "it has __del__, which would act on whatever a record says"
+        return ACTS_AT_ITS_END
+    if not issubclass(cls, ATOMS) and needs_arguments(cls):
+        return MADE_WITH_ARGUMENTS
     for name in ("__reduce__", "__reduce_ex__", "__getnewargs__", "__getnewargs_ex__"):
         definer = _definer(cls, name)
         if definer is not None and not _rebuilds_plainly(definer, name, cls):
@@ -250,6 +255,20 @@ def _verdict(cls: type) -> str:
     if definer is not None and not _is_own_code(definer):
         return f"{definer.__module__}.{definer.__qualname__} has a __setstate__ of its own"
     return ""
+
+
+ACTS_AT_ITS_END = "it has __del__, which would act on whatever a record says"
+MADE_WITH_ARGUMENTS = "its __new__ needs arguments, which are not kept; give them defaults"
+
+
+def needs_arguments(cls: type) -> bool:
+    """Whether `cls.__new__(cls)` cannot be called."""
+    new = cls.__new__
+    if type(new) is not FunctionType:
+        return False
+    code = new.__code__
+    needed = code.co_argcount - len(new.__defaults__ or ())
+    return needed > 1 or code.co_kwonlyargcount > len(new.__kwdefaults__ or ())
 
 
 def _definer(cls: type, name: str) -> type | None:

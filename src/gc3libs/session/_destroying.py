@@ -31,10 +31,12 @@ def destroy(register: Register) -> None:
         else:
             store.close()
         try:
+            register.listing.index.empty()
             for path in _own_files(place, None if keeps_store else getattr(store, "path", None)):
                 _remove(path)
+            place.give_up()
             if origin.made_directory:
-                _remove(place.path)
+                _remove_tree(place.path)
             else:
                 with contextlib.suppress(OSError):
                     place.path.rmdir()
@@ -44,18 +46,24 @@ def destroy(register: Register) -> None:
 
 
 def _own_files(place: Place, store: Path | None) -> Iterator[Path]:
-    """The index goes first, so that what is left of an interrupted removal is an empty session."""
+    """What goes before the index, so that what is left of an interrupted removal is a session."""
     if store is not None:
         yield from (store, *(store.with_name(store.name + end) for end in _BESIDE_SQLITE))
-    yield from (place.run, place.finished, place.created, place.index, place.store_url)
+    yield from (place.run, place.finished, place.created)
 
 
 def _remove(path: Path) -> None:
+    """What a symbolic link leads to is not the session's."""
     with contextlib.suppress(FileNotFoundError):
-        if path.is_symlink() and path.is_dir():
-            shutil.rmtree(os.path.realpath(path))
-            path.unlink()
-        elif path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
+            path.unlink()
+
+
+def _remove_tree(path: Path) -> None:
+    """The session's directory; a link to it goes, too."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.rmtree(os.path.realpath(path))
+        if path.is_symlink():
             path.unlink()

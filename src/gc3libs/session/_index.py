@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
-from gc3libs._atomic import write_all, write_file
+from gc3libs._atomic import open_inside, write_all, write_file
 from gc3libs.exceptions import DamagedStore, StoreUnavailable
 
 _CHUNK = 1 << 16
@@ -68,7 +68,7 @@ class Index:
             raise StoreUnavailable(f"cannot read {self._path}: {err.strerror}") from err
 
     def _read(self) -> None:
-        with self._path.open("rb") as file:
+        with os.fdopen(open_inside(self._path, os.O_RDONLY), "rb") as file:
             now = _signature(os.fstat(file.fileno()))
             if not self._continues(now, file.fileno()):
                 self._clear()
@@ -159,7 +159,7 @@ class Index:
         """
         new = _to_lines(ids)
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
+            fd = open_inside(self._path, os.O_WRONLY)
             try:
                 self._write_at_end(fd, new, durable)
                 signature = _signature(os.fstat(fd))
@@ -194,6 +194,20 @@ class Index:
         kept = [line for line in bytes(self._lines).splitlines(True) if line[:-1] not in gone]
         self.replace(b"".join(kept))
 
+    def empty(self) -> None:
+        """Take all IDs out, even where the disk is full.
+
+        Raises:
+            OSError: The file could not be written.
+        """
+        fd = open_inside(self._path, os.O_WRONLY)
+        try:
+            os.ftruncate(fd, 0)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+        self.refresh()
+
     def replace(self, content: bytes) -> None:
         """Have this content.
 
@@ -201,7 +215,7 @@ class Index:
             StoreUnavailable: It could not be written; the file is as it was.
         """
         try:
-            write_file(self._path, content)
+            write_file(self._path, content, alone=True)
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self._path}: {err.strerror}") from err
         self._signature = None

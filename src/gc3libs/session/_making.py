@@ -74,7 +74,7 @@ def make(
 
 def _make_index(place: Place) -> None:
     try:
-        write_file(place.index, b"")
+        write_file(place.index, b"", alone=True)
     except OSError as err:
         raise StoreUnavailable(f"cannot make {place.index}: {err.strerror}") from err
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from gc3libs._atomic import write_file
+from gc3libs._atomic import open_inside, write_file
 from gc3libs.exceptions import DamagedStore, NewerFormat, StoreUnavailable
 
 FORMAT = 1
@@ -79,7 +79,8 @@ def read_origin(file: Path) -> Origin | None:
         StoreUnavailable: It cannot be read.
     """
     try:
-        content: Any = json.loads(file.read_bytes())
+        with os.fdopen(open_inside(file, os.O_RDONLY), "rb") as opened:
+            content: Any = json.load(opened)
         found = msgspec.convert(content, Origin)
     except FileNotFoundError:
         return None
@@ -93,7 +94,7 @@ def read_origin(file: Path) -> Origin | None:
 
 
 def write_origin(file: Path, origin: Origin, made: float | None = None) -> None:
-    """Replace the file, durably.
+    """Replace the file, durably. Needs the session's lock.
 
     Args:
         made: Its time from now on, when the session was made; None: this moment.
@@ -102,7 +103,8 @@ def write_origin(file: Path, origin: Origin, made: float | None = None) -> None:
         StoreUnavailable: It cannot be written; it is as it was.
     """
     try:
-        write_file(file, json.dumps(msgspec.to_builtins(origin), indent=1) + "\n")
+        text = json.dumps(msgspec.to_builtins(origin), indent=1)
+        write_file(file, text + "\n", alone=True)
         if made is not None:
             os.utime(file, (made, made))
     except OSError as err:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from gc3libs._atomic import sync_directory, write_all
+from gc3libs._atomic import open_inside, sync_directory, write_all
 from gc3libs.exceptions import DamagedStore, InvalidArgument, InvalidOperation, StoreUnavailable
 from gc3libs.persistence import Store, make_store
 
@@ -93,7 +93,7 @@ class Place:
     def _lock(self) -> int:
         while True:
             try:
-                fd = os.open(self.store_url, os.O_RDWR | os.O_CLOEXEC)
+                fd = open_inside(self.store_url, os.O_RDWR)
             except FileNotFoundError:
                 raise InvalidOperation(f"there is no session in {self.path} any more") from None
             except OSError as err:
@@ -123,7 +123,8 @@ class Place:
             StoreUnavailable: The file cannot be read.
         """
         try:
-            text = os.fsdecode(self.store_url.read_bytes()).strip("\n")
+            with os.fdopen(open_inside(self.store_url, os.O_RDONLY), "rb") as file:
+                text = os.fsdecode(file.read()).strip("\n")
         except OSError as err:
             raise StoreUnavailable(f"cannot read {self.store_url}: {err.strerror}") from err
         match = _LOCAL.fullmatch(text)
@@ -165,8 +166,7 @@ class Place:
             StoreUnavailable: Its files cannot be made.
         """
         try:
-            fd = os.open(self.store_url, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-            os.close(fd)
+            os.close(open_inside(self.store_url, os.O_RDWR | os.O_CREAT))
         except OSError as err:
             raise StoreUnavailable(f"cannot make {self.store_url}: {err.strerror}") from err
         with self.locked():
@@ -179,7 +179,7 @@ class Place:
             StoreUnavailable: The file cannot be written.
         """
         try:
-            fd = os.open(self.store_url, os.O_RDWR | os.O_CLOEXEC)
+            fd = open_inside(self.store_url, os.O_RDWR)
             try:
                 write_all(fd, os.fsencode(self.relative_url(url)) + b"\n")
                 os.fsync(fd)
@@ -189,6 +189,21 @@ class Place:
             sync_directory(self.path.parent)
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self.store_url}: {err.strerror}") from err
+
+
+    def give_up(self) -> None:
+        """The last step of removing it: from now on there is none. Needs the lock.
+
+        Raises:
+            OSError: The files cannot be removed.
+        """
+        fd = open_inside(self.store_url, os.O_WRONLY)
+        try:
+            os.ftruncate(fd, 0)
+        finally:
+            os.close(fd)
+        for path in (self.index, self.store_url):
+            path.unlink(missing_ok=True)
 
 
 def _same(fd: int, path: Path) -> bool:

@@ -280,7 +280,7 @@ class Register:
             if saved is None or saved.store is self.store:
                 if self.store.differs(task):
                     own.append(task)
-            elif saved.store.url != self.store.url:
+            elif not self.store.is_same(saved.store):
                 own.append(task)
             elif saved.store.differs(task):
                 saved.store.save(task)

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from gc3libs._atomic import open_inside
 from gc3libs._clock import SYSTEM, Clock
 from gc3libs.exceptions import InvalidArgument, InvalidType, ObjectNotFound, StoreUnavailable
 from gc3libs.persistence import Persistable, Store, Summary
@@ -561,8 +562,10 @@ def _time_of(path: Path) -> float:
 
 def _set_time(path: Path, time: float | None) -> None:
     try:
-        path.touch()
-        if time is not None:
-            os.utime(path, (time, time))
+        fd = open_inside(path, os.O_WRONLY | os.O_CREAT)
+        try:
+            os.utime(fd, None if time is None else (time, time))
+        finally:
+            os.close(fd)
     except OSError as err:
         raise StoreUnavailable(f"cannot write {path}: {err.strerror}") from err

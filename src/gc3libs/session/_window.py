@@ -8,7 +8,7 @@ from itertools import chain, islice
 from typing import Any
 
 from gc3libs.persistence import Persistable, Store
-from gc3libs.persistence.children import Children
+from gc3libs.persistence.children import Children, Unavailable
 
 _SIZE = 500
 
@@ -71,12 +71,12 @@ def _is_surely_unchanged(task: Persistable) -> bool:
 
 
 def in_memory(tasks: Iterable[Persistable]) -> Iterator[Persistable]:
-    """Tasks, and what they own as far as it is in memory; each once."""
+    """Tasks, and what they own as far as it is in memory and can be used; each once."""
     seen: set[int] = set()
     waiting = deque(tasks)
     while waiting:
         task = waiting.popleft()
-        if id(task) not in seen:
+        if id(task) not in seen and not isinstance(task, Unavailable):
             seen.add(id(task))
             yield task
             owned = task._owned()

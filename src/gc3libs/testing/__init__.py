@@ -1,6 +1,6 @@
 """For those who write a store or a backend of their own, or test what uses one.
 
-`StoreTests` and `BackendTests` are suites to subclass; they need pytest, nothing else here does.
+The classes named `...Tests` are suites to subclass; they need pytest, nothing else here does.
 """
 
 from __future__ import annotations
@@ -13,11 +13,24 @@ from gc3libs.testing._clock import VirtualClock
 
 if TYPE_CHECKING:
     from gc3libs.testing._backends import BackendTests
-    from gc3libs.testing._stores import StoreTests
+    from gc3libs.testing._stores import MirrorTests, StoreTests, UnsharedStoreTests
 
-__all__ = ["BackendTests", "Outcome", "ScriptedBackend", "StoreTests", "VirtualClock"]
+__all__ = [
+    "BackendTests",
+    "MirrorTests",
+    "Outcome",
+    "ScriptedBackend",
+    "StoreTests",
+    "UnsharedStoreTests",
+    "VirtualClock",
+]
 
-_SUITES = {"BackendTests": "_backends", "StoreTests": "_stores"}
+_SUITES = {
+    "BackendTests": "_backends",
+    "MirrorTests": "_stores",
+    "StoreTests": "_stores",
+    "UnsharedStoreTests": "_stores",
+}
 
 
 def __getattr__(name: str) -> Any:

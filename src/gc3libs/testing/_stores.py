@@ -5,6 +5,9 @@ class TestMyStore(StoreTests):
     def make_store(self):
         return MyStore(...)
 ```
+
+Add `MirrorTests` for a store that mirrors sessions; `UnsharedStoreTests` is for one that no second
+store object can look into, as if it were kept in memory.
 """
 
 from __future__ import annotations
@@ -61,17 +64,9 @@ def run_python(code: str, *args: str) -> subprocess.CompletedProcess[str]:
 class StoreBase:
     """What a store's tests are made with."""
 
-    shared = True
-    """Other store objects, here and in other processes, see what one has saved."""
-
     def make_store(self) -> Store:
         """A new store object; each call opens the same store, empty when the test begins."""
         raise NotImplementedError
-
-    @pytest.fixture
-    def _sharing(self) -> None:
-        if not self.shared:
-            pytest.skip("nobody else sees what this kind of store keeps")
 
     @pytest.fixture
     def store(self) -> Iterator[Store]:
@@ -81,12 +76,9 @@ class StoreBase:
 
     @pytest.fixture
     def other(self, store: Store) -> Iterator[Store]:
-        """A second object of the same store, if there can be one."""
-        if not self.shared:
-            yield store
-            return
-        with self.make_store() as store:
-            yield store
+        """A second object of the same store."""
+        with self.make_store() as other:
+            yield other
 
 
 class ObjectTests(StoreBase):
@@ -152,7 +144,16 @@ class ObjectTests(StoreBase):
         assert other.load(id_).text == "new"
         assert list(other.list()) == [id_]
 
-    @pytest.mark.usefixtures("_sharing")
+    def test_threads_may_share_a_store(self, store: Store) -> None:
+        with ThreadPoolExecutor(4) as pool:
+            ids = list(pool.map(lambda _: store.save(Persistable()), range(40)))
+        assert len(set(ids)) == 40
+        assert sorted(store.list()) == sorted(ids)
+
+
+class SharingTests(StoreBase):
+    """Several store objects, in one process or in several, and processes that are killed."""
+
     def test_the_second_of_two_writers_is_told(self, store: Store, other: Store) -> None:
         mine = Persistable()
         mine.text = "first"
@@ -167,24 +168,12 @@ class ObjectTests(StoreBase):
         store.invalidate_cache()
         assert store.load(id_).text == "theirs"
 
-    def test_threads_may_share_a_store(self, store: Store) -> None:
-        with ThreadPoolExecutor(4) as pool:
-            ids = list(pool.map(lambda _: store.save(Persistable()), range(40)))
-        assert len(set(ids)) == 40
-        assert sorted(store.list()) == sorted(ids)
-
-
-class ProcessTests(StoreBase):
-    """Several processes, and such that are killed."""
-
-    @pytest.mark.usefixtures("_sharing")
     def test_the_url_leads_back(self, store: Store) -> None:
         id_ = store.save(Persistable())
         with make_store(store.url) as again:
             assert list(again.list()) == [id_]
             assert again.url == store.url
 
-    @pytest.mark.usefixtures("_sharing")
     def test_a_killed_process_loses_nothing(self, store: Store, other: Store) -> None:
         code = (
             "import os, sys\n"
@@ -202,7 +191,6 @@ class ProcessTests(StoreBase):
         assert [other.load(id_).number for id_ in ids] == [0, 1, 2, 3, 4]
         assert other.save(Persistable()) not in ids
 
-    @pytest.mark.usefixtures("_sharing")
     def test_processes_never_get_the_same_number(self, store: Store, other: Store) -> None:
         code = (
             "import sys\n"
@@ -218,7 +206,6 @@ class ProcessTests(StoreBase):
         assert len(set(ids)) == 120
         assert sorted(store.list()) == sorted(ids)
 
-    @pytest.mark.usefixtures("_sharing")
     def test_a_forked_process_has_a_connection_of_its_own(self, store: Store, other: Store) -> None:
         store.save(Persistable())
         pid = os.fork()
@@ -346,6 +333,62 @@ class RecordTests(StoreBase):
         store._write([replace(record_of(1, 5), children=[])])
         assert not other._read_children(["Thing.1"]).get("Thing.1")
 
+    def test_owners_are_found(self, store: Store, other: Store) -> None:
+        store._write([record_of(number) for number in (2, 3, 4)])
+        store._write([replace(record_of(1), children=["Thing.2", "Thing.3"])])
+        store._write([replace(record_of(5), children=["Thing.3"])])
+        owners = other.owners_of(["Thing.3", "Thing.2", "Thing.4", "Other.2"])
+        assert {id_: sorted(found) for id_, found in owners.items() if found} == {
+            "Thing.2": ["Thing.1"],
+            "Thing.3": ["Thing.1", "Thing.5"],
+        }
+        assert other.children_of(["Thing.1", "Thing.5"]) == {
+            "Thing.1": ["Thing.2", "Thing.3"],
+            "Thing.5": ["Thing.3"],
+        }
+        store.remove_many(["Thing.5", "Thing.2"])
+        owners = other.owners_of(["Thing.3", "Thing.2"])
+        assert {id_: found for id_, found in owners.items() if found} == {"Thing.3": ["Thing.1"]}
+
+    def test_records_are_read_as_far_as_there_are_any(self, store: Store, other: Store) -> None:
+        store._write([record_of(1), record_of(2, payload=b"two")])
+        found = other.records(["Thing.2", "Thing.3", "Other.1", "Thing.1"])
+        assert {id_: record.payload for id_, record in found.items()} == {
+            "Thing.1": b"p",
+            "Thing.2": b"two",
+        }
+        assert other.record("Thing.2") == found["Thing.2"]
+        with pytest.raises(ObjectNotFound):
+            other.record("Thing.3")
+
+    def test_records_are_rewritten_without_their_classes(self, store: Store, other: Store) -> None:
+        store._write([record_of(2), replace(record_of(1), children=["Thing.2"])])
+        read = store.record("Thing.1")
+        changed = replace(read, summary=replace(read.summary, state="NEW"), details=b"d")
+        store.rewrite([changed])
+        now = other.record("Thing.1")
+        assert (now.revision, now.summary.state, now.details) == (2, "NEW", b"d")
+        assert other.children("Thing.1") == ["Thing.2"]
+        with pytest.raises(Conflict) as caught:
+            other.rewrite([other.record("Thing.2"), changed])
+        assert caught.value.id == "Thing.1"
+        with pytest.raises(LeaseLost):
+            other.rewrite([now], guard=Guard(session=SESSION, epoch=1))
+        assert other.records(["Thing.1"]) == {"Thing.1": now}
+        assert other.record("Thing.2").revision == 1
+
+    def test_an_object_whose_record_was_rewritten_is_loaded_anew(self, store: Store) -> None:
+        obj = Persistable()
+        obj.text = "old"
+        id_ = store.save(obj)
+        text = replace(store.record(id_), details=b"new")
+        store.rewrite([text])
+        assert store.load(id_) is not obj
+        obj.text = "lost"
+        with pytest.raises(Conflict):
+            store.save(obj)
+        assert store.record(id_).details == b"new"
+
     @pytest.mark.parametrize("key", ["Thing.1/result", "sha256/abcdef", "Thing.1/" + "x" * 300])
     def test_blobs_live_as_long_as_their_owner(self, store: Store, other: Store, key: str) -> None:
         store._write([record_of(1), record_of(11)], blobs={key: b"old", "Thing.11/result": b"11"})
@@ -441,14 +484,12 @@ class QueryTests(StoreBase):
         assert list(store._summaries(Query(digests=digests))) == found
 
 
-class SessionTests(StoreBase):
-    """What stores that mirror sessions do."""
+class MirrorTests(StoreBase):
+    """What stores that mirror sessions do; a mix-in for their tests."""
 
     @pytest.fixture
     def mirror(self, store: Store) -> Store:
         """A store that mirrors sessions."""
-        if not store.mirrors_sessions:
-            pytest.skip("this kind of store does not mirror sessions")
         return store
 
     def members(self, store: Store, session: str = SESSION) -> list[tuple[str, int | None]]:
@@ -498,8 +539,23 @@ class SessionTests(StoreBase):
         assert mirror._stamp(SESSION) == "one"
 
 
-class StoreTests(ObjectTests, ProcessTests, RecordTests, QueryTests, SessionTests):
-    """Everything that a store promises. A subclass defines `make_store`."""
+class UnsharedStoreTests(ObjectTests, RecordTests, QueryTests):
+    """What a store promises of which there is but one object. A subclass defines `make_store`."""
+
+    @pytest.fixture
+    def other(self, store: Store) -> Iterator[Store]:
+        """The same object."""
+        yield store
+
+    def test_stores_that_mirror_sessions_have_their_tests(self, store: Store) -> None:
+        assert isinstance(self, MirrorTests) == store.mirrors_sessions
+
+
+class StoreTests(ObjectTests, RecordTests, QueryTests, SharingTests):
+    """What a store promises. A subclass defines `make_store`."""
+
+    def test_stores_that_mirror_sessions_have_their_tests(self, store: Store) -> None:
+        assert isinstance(self, MirrorTests) == store.mirrors_sessions
 
 
 _VALUES: list[Any] = [0, 1, 1.0, True, False, None, "1", "a'b", 0.1, -3, 2**53, 1e300, "☃", ""]

@@ -37,6 +37,19 @@ def test_fields_of_a_later_version_survive_an_edit():
     assert fields == {"token": "u", "mood": ["fine"], "history": [[1.0, "x"]]}
 
 
+def test_halves_of_characters_are_escaped():
+    details = RunDetails(
+        history=[(1.5, "no file caf\udce9")],
+        timestamps={"NEW": 1.0},
+        error=RemoteError(type="OSError", message="\udce9", traceback="ä"),
+        others={"mood": "\udce9"},
+    )
+    back = decode_details(encode_details(details))
+    assert back.history == [(1.5, "no file caf\\udce9")]
+    assert back.error == RemoteError(type="OSError", message="\\udce9", traceback="ä")
+    assert (back.timestamps, back.others) == ({"NEW": 1.0}, {"mood": "\\udce9"})
+
+
 def test_damage_is_noticed():
     with pytest.raises(msgspec.DecodeError):
         decode_details(b"\xc1")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from msgspec.structs import replace
 
 from gc3libs import _atomic
 from gc3libs.exceptions import Conflict, LoadError, NewerFormat, StoreUnavailable
@@ -266,3 +267,118 @@ def test_a_damaged_blob_is_named(store):
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(LoadError, match="blobs/00"):
         store._read_blob("Thing.1/result")
+
+
+# relations
+
+
+@pytest.fixture
+def owner(store):
+    """A store in which Thing.1 owns three others."""
+    store._write([record_of(number) for number in (2, 3, 1004)])
+    children = ["Thing.2", "Thing.3", "Thing.1004"]
+    store._write([replace(record_of(1), children=children)], durable=True)
+    return store
+
+
+def add(store, revision, *children, start=3):
+    store._write([replace(record_of(1, revision), children=children, children_from=start)])
+
+
+def relation_file(store):
+    return store.path / "children" / "00" / "Thing.1"
+
+
+def test_a_child_whose_file_is_lost_is_missed(owner):
+    (owner.path / "00" / "Thing.3").unlink()
+    assert owner.children("Thing.1") == ["Thing.2", "Thing.3", "Thing.1004"]
+    assert owner.owners_of(["Thing.3"]) == {"Thing.3": ["Thing.1"]}
+
+
+def test_a_removed_child_is_not_missed(owner):
+    (owner.path / "00" / "Thing.3").unlink()
+    owner.remove_many(["Thing.3", "Thing.1004"], durable=True)
+    with FilesystemStore(owner.path) as other:
+        assert other.children("Thing.1") == ["Thing.2"]
+        add(other, 2, "Thing.2", start=1)
+    assert owner.children("Thing.1") == ["Thing.2", "Thing.2"]
+
+
+def test_a_removal_that_was_interrupted_removes_nothing(owner, monkeypatch):
+    monkeypatch.setattr(Tree, "remove", lambda *args: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        owner.remove_many(["Thing.2"])
+    monkeypatch.undo()
+    assert owner.children("Thing.1") == ["Thing.2", "Thing.3", "Thing.1004"]
+    with (owner.path / "children" / "00" / "removed").open("ab") as file:
+        file.write(b"gc3li")
+    owner.remove_many(["Thing.2"])
+    assert owner.children("Thing.1") == ["Thing.3", "Thing.1004"]
+
+
+def test_a_new_child_is_added_to_the_file(owner):
+    before = relation_file(owner).stat()
+    content = relation_file(owner).read_bytes()
+    owner._write([record_of(5), record_of(6)])
+    add(owner, 2, "Thing.5")
+    add(owner, 3, "Thing.6", start=4)
+    assert owner.children("Thing.1") == ["Thing.2", "Thing.3", "Thing.1004", "Thing.5", "Thing.6"]
+    assert relation_file(owner).stat().st_ino == before.st_ino
+    assert relation_file(owner).read_bytes().startswith(content)
+    with FilesystemStore(owner.path) as other:
+        add(other, 4, "Thing.5", start=5)
+    add(owner, 5, "Thing.6", start=6)
+    assert owner.children("Thing.1")[4:] == ["Thing.6", "Thing.5", "Thing.6"]
+    add(owner, 6, "Thing.3", start=1)
+    assert owner.children("Thing.1") == ["Thing.2", "Thing.3"]
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_an_addition_that_a_kill_interrupted_is_completed(owner, half):
+    code = (
+        "import os, sys\n"
+        "from msgspec.structs import replace\n"
+        "from gc3libs.persistence.tree import Tree\n"
+        "from gc3libs.persistence.filesystem import FilesystemStore\n"
+        "from gc3libs.testing._stores import record_of\n"
+        "append = Tree.append\n"
+        "def killed(self, place, at, data, **options):\n"
+        "    append(self, place, at, data[:20] if sys.argv[2] else data, **options)\n"
+        "    os.kill(os.getpid(), 9)\n"
+        "Tree.append = killed\n"
+        "record = replace(record_of(1, 2), children=['Thing.2'], children_from=3)\n"
+        "FilesystemStore(sys.argv[1])._write([record])\n"
+    )
+    command = [sys.executable, "-c", code, str(owner.path), "half" if half else ""]
+    subprocess.run(command, check=False, timeout=60)
+    assert (owner.path / "commit" / "append.Thing.1").exists()
+    children = ["Thing.2", "Thing.3", "Thing.1004"]
+    assert owner.children("Thing.1") == (children if half else [*children, "Thing.2"])
+    owner._reserve(1)
+    assert owner.children("Thing.1") == [*children, "Thing.2"]
+    assert owner.record("Thing.1").revision == 2
+    assert not (owner.path / "commit").exists()
+
+
+def test_a_damaged_relation_is_named(owner):
+    with relation_file(owner).open("ab") as file:
+        file.write(b"gc3libs\n and no more")
+    with pytest.raises(LoadError, match=r"children/00/Thing\.1.*within an addition"):
+        owner.children("Thing.1")
+    relation_file(owner).write_bytes(b"rubbish")
+    with pytest.raises(LoadError, match=r"children/00/Thing\.1"):
+        add(owner, 2, "Thing.2")
+    assert owner.record("Thing.1").revision == 1
+
+
+def test_an_addition_is_not_begun_on_a_full_disk(owner, monkeypatch):
+    def full(fd, size):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(_atomic, "reserve", full)
+    with pytest.raises(StoreUnavailable, match="No space left"):
+        add(owner, 2, "Thing.2")
+    monkeypatch.undo()
+    assert owner.record("Thing.1").revision == 1
+    add(owner, 2, "Thing.2")
+    assert owner.children("Thing.1")[3:] == ["Thing.2"]

@@ -125,6 +125,9 @@ def connect(
                 return _introduce(workdir, Connection(channel), hello)
             except Disconnected:
                 channel.close()  # it was about to leave
+            except BaseException:
+                channel.close()
+                raise
         _start(workdir, boot)
         if time.monotonic() > deadline:
             raise RecoverableError(
@@ -139,7 +142,6 @@ def _introduce(
     connection.send("hello", wire.PROTOCOL, *hello)
     kind, *rest = connection.hear()
     if kind == "refused":
-        connection.close()
         raise DirectoryInUse(str(workdir), rest[0])
     connection.pid = rest[1]
     _, reports = connection.hear()

@@ -1,0 +1,85 @@
+"""The engine of a script: an engine that also answers to what scripts ask of one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from gc3libs.cmdline._resources import Resource, Resources
+from gc3libs.engine import Counts, Engine
+from gc3libs.model import Task
+from gc3libs.persistence.store import Store
+
+
+class ScriptEngine(Engine):
+    """An `Engine` on the resource that is chosen.
+
+    Args:
+        resources: Those that there are.
+        tasks: Added at once.
+        store: Where changed tasks are saved; None: nothing is kept.
+        workdir: As `Engine` takes it.
+        **options: Whatever else `Engine` takes.
+
+    Raises:
+        NoResources: None is enabled.
+    """
+
+    def __init__(
+        self,
+        resources: Resources,
+        tasks: Iterable[Task] = (),
+        store: Store | None = None,
+        workdir: str | Path | None = None,
+        **options: Any,
+    ) -> None:
+        chosen = resources.chosen
+        self._resources = resources
+        super().__init__(
+            None,
+            tasks,
+            store,
+            workdir,
+            cores=chosen.max_cores,
+            memory=chosen.max_memory.in_bytes(),
+            **options,
+        )
+        for backend in self.backends:
+            backend.name = chosen.name
+
+    def progress(self) -> bool:
+        """Take each task as far as it can go now; whether anything has moved.
+
+        Raises:
+            NoResources: None is enabled any more.
+            RecoverableError: Nothing was lost: the next call tries again.
+            LeaseLost: Another engine has taken over.
+        """
+        self._resources.check()
+        return super().progress()
+
+    @property
+    def resources(self) -> dict[str, Resource]:
+        """The resources by name."""
+        return self._resources.resources
+
+    def get_resources(self) -> list[Resource]:
+        """All resources."""
+        return self._resources.get_resources()
+
+    def get_backend(self, name: str) -> Resource:
+        """The resource of this name.
+
+        Raises:
+            InvalidResourceName: There is none.
+        """
+        return self._resources.get_backend(name)
+
+    def select_resource(self, match: str | Callable[[Any], bool]) -> int:
+        """Leave only some resources enabled; see `Resources.select_resource`."""
+        return self._resources.select_resource(match)
+
+    def stats(self, only: type[Task] | tuple[type[Task], ...] | None = None) -> Counts:
+        """The former name of `counts`."""
+        return self.counts(Task if only is None else only)
