@@ -11,7 +11,7 @@ _EXAMPLE = re.compile(r"^>>> .*?(?=\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 class Style(griffe.Extension):
-    """Puts a fence around each doctest, and shows `@shown` methods as the attributes that they are."""
+    """Puts a fence around each doctest, and shows `@shown` methods as attributes."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """A doctest goes up to the next blank line."""

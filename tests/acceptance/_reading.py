@@ -2,8 +2,8 @@
 
 The word behind a fence says what happens to the block:
 
-* `python`: a program, run in a process of its own; with prompts (`>>>`) a doctest, in which names of
-  the page's earlier ones are known;
+* `python`: a program, run in a process of its own; with prompts (`>>>`) a doctest, which knows the
+  names of the page's earlier ones;
 * `python title="NAME"` or `python file=NAME`: written to that file, for other blocks, and not run;
 * `console`: the lines that begin with `$ ` are run by a shell, and what they print must be what
   follows (`...` stands for anything);

@@ -86,7 +86,7 @@ class Run(Struct):
     held: bool
     state_last_changed: float
 
-    resource_name = Fact("resource")
+    resource_name = Fact("resource", keep=str)
     lrms_jobid = Fact("job", keep=str)
     lrms_execdir = Fact("directory", keep=str)
     duration = Fact("duration", Duration.from_seconds, Duration.in_seconds)

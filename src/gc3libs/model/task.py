@@ -40,7 +40,7 @@ class Parent(Protocol):
 
 def as_tags(words: str | Iterable[str]) -> list[str]:
     """Words; a single one may be given as it is."""
-    return [words] if isinstance(words, str) else list(words)
+    return [words] if isinstance(words, str) else [str(word) for word in words]
 
 
 class Task(Controlled, Persistable, Struct):
@@ -234,6 +234,7 @@ class Task(Controlled, Persistable, Struct):
         if "_base" in state and self._home is not None and "_base_by_home" not in state:
             state["_base_by_home"] = _relative(state["_base"], self._home)
         if isinstance(self._made, Run) and self._made.__dict__:
+            check_attributes(Run, self._made.__dict__)
             state[_RUN] = self._made.__dict__
         names = own_slots(type(self))
         if names:
@@ -252,7 +253,9 @@ class Task(Controlled, Persistable, Struct):
 
     def _give_back(self) -> None:
         if _RUN in self.__dict__:
-            self._execution.__dict__.update(self.__dict__.pop(_RUN))
+            kept = self.__dict__.pop(_RUN)
+            check_attributes(Run, kept)
+            self._execution.__dict__.update(kept)
 
     def _restore(self, summary: Summary, details: bytes) -> None:
         self._give_back()
@@ -283,14 +286,14 @@ class Task(Controlled, Persistable, Struct):
             leaf=self._leaf,
             state=run._state.value,
             returncode=run.returncode,
-            jobname=attributes.get("jobname") or "",
+            jobname=_text(attributes.get("jobname")),
             info=self._info(details),
             resource=details.resource,
-            attempt=run.attempt,
-            held=run.held,
-            tags=tuple(attributes.get("tags", ())),
+            attempt=int(run.attempt),
+            held=bool(run.held),
+            tags=tuple(map(str, attributes.get("tags", ()))),
             created=0.0 if saved is None else saved.created,
-            changed=getattr(run, "state_last_changed", 0.0),
+            changed=float(getattr(run, "state_last_changed", 0.0)),
             started=details.started,
             ended=details.ended,
             cpu_time=details.cpu_time,
@@ -340,6 +343,11 @@ class Task(Controlled, Persistable, Struct):
         except Exception as err:  # noqa: BLE001  # a value's own code raises anything
             logger.debug("%s has no digest: %s", self, err)
             return ""
+
+
+def _text(value: Any) -> str:
+    """What people may have given as a name, as text."""
+    return "" if value is None else str(value)
 
 
 @lru_cache(maxsize=1024)

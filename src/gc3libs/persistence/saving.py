@@ -97,11 +97,11 @@ class Batch:
         saved = obj._saved
         assert saved is not None
         self._session = saved.session
-        state = obj.__getstate__()
         try:
+            state = obj.__getstate__()
             check_state(type(obj), state)
         except (NotTrusted, TypeError) as err:
-            raise SaveError(_describe(obj), str(err)) from None
+            raise SaveError(_describe(obj), str(err)) from err
         payload = self.payload(obj, state)
         self._payloads.append(payload)
         self._plain.append(is_plain(state))

@@ -161,7 +161,8 @@ def _users(module: str, qualname: str) -> Any:
     try:
         found = lookup(loaded, qualname)
     except LookupError as err:
-        raise NotTrusted(str(err)) from None
+        reason = f"{err}; if it was renamed, derive a class of the old name from it"
+        raise NotTrusted(reason) from None
     if not isinstance(found, type | FunctionType):
         raise NotTrusted(f"{module}.{qualname} is neither a class nor a function")
     if found.__module__ != loaded.__name__ or found.__qualname__ != qualname:

@@ -173,6 +173,17 @@ def test_an_ended_task_in_short():
     assert told.failed
 
 
+def test_what_was_given_in_another_form_is_told_in_the_usual_one():
+    task = Task(jobname=0, tags=[1, "b"])
+    task.tags.append(3)
+    task.execution.held = 1
+    task.execution.resource_name = 7
+    told = summary(task)
+    assert (told.jobname, told.tags, told.resource) == ("0", ("1", "b", "3"), "7")
+    assert told.held is True
+    assert summary(Task(jobname=None)).jobname == ""
+
+
 def test_info_is_the_last_line_of_history():
     task = Task()
     task.execution.history.append("looked at")

@@ -147,6 +147,7 @@ def test_arguments_of_new_may_have_defaults(store: MemoryStore) -> None:
         (({}, {"_home": "/etc"}), "no slot"),
         (({}, {"_pending_blobs": {}}), "no slot"),
         (({}, {"tags": []}), "no slot"),
+        ({"_run": {"end_attempt": act}}, "'end_attempt' of Run, which would replace its method"),
     ],
 )
 def test_states_that_no_record_may_have(state: Any, words: str, store: MemoryStore) -> None:
@@ -190,6 +191,23 @@ def test_a_name_that_was_fine_is_looked_at_again_with_another_value(store: Memor
     store.save(Retried(retry=3))
     with pytest.raises(SaveError, match="'retry'"):
         store.save(Retried(retry=act))
+
+
+def test_attributes_of_the_execution_that_could_not_be_loaded_are_refused_at_save(
+    store: MemoryStore,
+) -> None:
+    task = Retried()
+    task.execution.note = "kept"
+    assert reloaded(store, task).execution.note == "kept"
+    task.execution.__dict__["finish"] = act
+    task.changed = True
+    with pytest.raises(SaveError, match="'finish' of Run, which would replace its method"):
+        store.save(task)
+
+
+def test_a_class_that_was_renamed(store: MemoryStore) -> None:
+    with pytest.raises(UntrustedObject, match="has no 'Former'; if it was renamed, derive"):
+        store.load(forge(store, "Former", {}))
 
 
 def test_functions_may_be_attributes(store: MemoryStore) -> None:

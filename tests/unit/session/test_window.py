@@ -7,8 +7,10 @@ import gc
 import pytest
 
 from gc3libs import Task
+from gc3libs.exceptions import ObjectNotFound
 from gc3libs.persistence.memory import MemoryStore
 from gc3libs.session import Session
+from gc3libs.workflow import ParallelTaskCollection
 
 MANY = 6000
 AT_MOST = 3100
@@ -134,3 +136,26 @@ def test_tasks_of_others_are_not_saved(session):
     session.save_all()
     assert session.store.written == []
     assert foreign.changed
+
+
+def test_a_child_that_is_lost_stops_nobody(tmp_path):
+    with Session(tmp_path / "session") as session:
+        collection = ParallelTaskCollection([Task(n=n) for n in range(3)])
+        id_ = session.add(collection)
+        lost = collection.tasks[1].persistent_id
+    session.close()
+    del collection
+    (tmp_path / "session" / "jobs" / "00" / lost).unlink()
+
+    with Session(tmp_path / "session") as session:
+        collection = session.load(id_)
+        assert [task.persistent_id == lost for task in collection.tasks] == [False, True, False]
+        with pytest.raises(ObjectNotFound, match=lost):
+            _ = collection.tasks[1].n
+        collection.tasks[2].n = 7
+        collection.add(Task(n=8))
+    assert lost in session.store.children(id_)
+    assert [task.n for task in session.iter_workflow() if "n" in task] == [0, 7, 8]
+    session.remove(id_)
+    assert session.store.list() == []
+    session.close()
