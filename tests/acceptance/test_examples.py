@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +41,20 @@ def test_an_example_that_is_run_again_runs_nothing(name: str, reader: Reader) ->
     over, _, results = second.stdout.partition("\n")
     assert re.fullmatch(rf"{name}: all \d+ tasks were over already: \d+ done, 0 failed", over)
     assert first.stdout.endswith(results)
+
+
+def test_the_influenza_campaign_goes_on_after_ctrl_c(reader: Reader) -> None:
+    command = [sys.executable, "examples/influenza/campaign.py"]
+    with subprocess.Popen(command, cwd=reader.work, stderr=subprocess.PIPE, text=True) as campaign:
+        assert campaign.stderr is not None
+        assert "of 400 done" in campaign.stderr.readline()
+        campaign.send_signal(signal.SIGINT)
+        said = campaign.stderr.read()
+    assert campaign.returncode == 130
+    assert "nothing is lost" in said
+    result = reader.run(*command)
+    assert result.returncode == 0
+    assert "best of 400 runs            1.650     0.440" in result.stdout
 
 
 def test_examples_are_listed_and_say_where_their_data_come_from() -> None:

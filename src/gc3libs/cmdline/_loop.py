@@ -13,8 +13,8 @@ from gc3libs.cmdline._interrupts import Interrupts
 from gc3libs.cmdline._messages import stopped_message
 from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._requests import Request, whoami
-from gc3libs.cmdline._run import REQUESTS_PAUSE, _Watch
 from gc3libs.cmdline._trouble import STOPPED_EARLY
+from gc3libs.cmdline._watch import REQUESTS_PAUSE, Watch
 from gc3libs.model import State
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Rounds(_Script):
     _controller: Any
     _lease: Lease | None = None
     _orders: Orders | None = None
-    _watch: _Watch | None = None
+    _watch: Watch | None = None
     _interrupts: Interrupts
     _next_requests = 0.0
 
@@ -72,7 +72,7 @@ class Rounds(_Script):
         """Go round until all is over, or once; the exit code."""
         code = STOPPED_EARLY
         if self._shows_progress:
-            self._watch = _Watch(self.session, self._controller, quiet=False)
+            self._watch = Watch(self.session, self._controller, quiet=False)
         try:
             while True:
                 code = self._round()

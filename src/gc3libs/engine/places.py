@@ -14,6 +14,9 @@ from platformdirs import user_state_path
 from gc3libs.backends.local import LocalBackend
 from gc3libs.persistence.store import Store
 
+_TRIES = 40
+_PAUSE = 0.05  # seconds
+
 
 def default_workdir(store_url: str) -> Path:
     """The directory, of the user's, of engines on this store: the same for the same URL."""
@@ -46,7 +49,3 @@ def _remove(directory: str) -> None:
         if not Path(directory).exists():
             return
         time.sleep(_PAUSE)
-
-
-_TRIES = 40
-_PAUSE = 0.05  # seconds

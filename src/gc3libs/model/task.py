@@ -219,6 +219,14 @@ class Task(Controlled, Persistable, Struct):
 
     # what it says of itself to a store
 
+    def _session_of_owner(self) -> str:
+        for reference in self._parents:
+            parent = reference()
+            if parent is not None:
+                saved = parent._saved
+                return saved.session if saved is not None else str(parent._session_of_owner())
+        return ""
+
     def _set_home(self, home: str) -> None:
         _set(self, "_home", home)
 

@@ -148,6 +148,10 @@ class Persistable:
         """
         return None
 
+    def _session_of_owner(self) -> str:
+        """UUID of its owner's session; empty if that is not known."""
+        return ""
+
     def _set_owned(self, children: Sequence[Persistable]) -> None:
         """Called after `_restore` with what `_owned` gave.
 

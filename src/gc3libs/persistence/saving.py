@@ -70,7 +70,8 @@ class Batch:
         self._before.append((obj, obj.persistent_id, obj._saved))
         saved = obj._saved
         if saved is None:
-            obj._saved = Saved(self._store, 0, session, position, self._now)
+            belongs = session or obj._session_of_owner()
+            obj._saved = Saved(self._store, 0, belongs, position, self._now)
         elif saved.store is not self._store:
             if not self._store.is_same(saved.store):
                 reason = f"it belongs to another store, {saved.store.url}: make a new one"

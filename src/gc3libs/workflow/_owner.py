@@ -72,6 +72,12 @@ class Owner(Task):
     def _set_owned(self, children: Sequence[Persistable]) -> None:
         _set(self, "_children", children)
 
+    def _set_home(self, home: str) -> None:
+        if home != self._home:
+            super()._set_home(home)
+            for child in self._owned_in_memory():
+                child._set_home(home)
+
     def _owned_in_memory(self) -> Iterator[Task]:
         """The children that are in memory and can be used."""
         yield from in_memory(self._children)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import IO, Any
 
 from gc3libs._clock import SYSTEM
@@ -84,6 +85,12 @@ class RetryableTask(Composite):
         if name.startswith("_") or not self._children:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         return getattr(self._children[0], name)
+
+    @property
+    def output_path(self) -> Path | None:
+        """Where the outputs of the task in it are."""
+        path: Path | None = self.task.output_path
+        return path
 
     def retry(self) -> bool:
         """Whether to run the task again, which has just ended. To be overridden at will.

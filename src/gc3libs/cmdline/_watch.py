@@ -1,0 +1,187 @@
+"""Watching an engine run a session: numbers, and the view of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from gc3libs import events
+from gc3libs._clock import SYSTEM
+from gc3libs.cmdline._messages import end_message, stopped_message
+from gc3libs.cmdline._progress import Progress, ProgressView
+from gc3libs.cmdline._published import Publisher
+from gc3libs.engine import Engine
+from gc3libs.model import State, Task
+from gc3libs.model.termination import words
+
+if TYPE_CHECKING:
+    from gc3libs.session import Counts, Session
+
+EXAMPLES = 3
+"""How many running tasks are named in the view."""
+
+REQUESTS_PAUSE = 0.5
+"""Seconds between two looks at what other processes want."""
+
+GROWTH_PAUSE = 2.0
+"""Seconds between two looks whether collections have made new tasks."""
+
+
+class Watch:
+    """Counts what happens, and shows it."""
+
+    def __init__(self, session: Session, engine: Engine, *, quiet: bool) -> None:
+        self._session = session
+        self._engine = engine
+        self._name = session.name
+        self._path = _as_typed(session.path)
+        self._causes: Counter[str] = Counter()
+        self._cpu = 0.0
+        self.count()
+        self._before = self._done + self._failed
+        self._quiet = quiet
+        nothing_to_show = quiet or self._before == self._total
+        self._view = None if nothing_to_show else ProgressView(self._name, "this machine")
+        self._unsubscribe = events.publisher.subscribe(self._changed, events.TaskStateChanged)
+        self._publisher = Publisher(session.run_directory)
+        self._grows = session.counts(leaf=False).total > 0
+        self._next_requests = self._next_growth = self._began = SYSTEM.monotonic()
+        self.failures = 0
+
+    def count(self) -> None:
+        """Start from how things stand in the store."""
+        counts = self._session.counts()
+        self._numbers = Counter({state.value: counts[state.value] for state in State})
+        self._done, self._failed = counts["ok"], counts["failed"]
+        self._held = self._session.counts(held=True, state="NEW").total
+        self._total = counts.total
+
+    def _changed(self, event: events.TaskStateChanged) -> None:
+        task: Task = event.task
+        if task._leaf and task._controller is self._engine:
+            self._numbers[event.before] -= 1
+            self._numbers[event.after] += 1
+            if event.after == State.TERMINATED:
+                self._cpu += task.execution.details.cpu_time or 0.0
+                self._count_end(task, 1)
+            elif event.before == State.TERMINATED:
+                self._count_end(task, -1)
+
+    def _count_end(self, task: Task, number: int) -> None:
+        if task.execution.returncode == 0:
+            self._done += number
+        else:
+            self._failed += number
+            self.failures += number
+            self._causes[cause(task)] += number
+
+    def look(self) -> None:
+        """Show how things stand, if it is time."""
+        self._look_for_growth()
+        shows = self._view is not None and self._view.due
+        if shows or self._publisher.due:
+            progress = self._progress()
+            if self._view is not None:
+                self._view.update(progress)
+            if self._publisher.due:
+                self._publisher.update(progress)
+
+    def _look_for_growth(self) -> None:
+        now = SYSTEM.monotonic()
+        if self._grows and now >= self._next_growth:
+            self._next_growth = now + GROWTH_PAUSE
+            self._total = self._session.counts().total
+
+    def is_time_for_requests(self) -> bool:
+        """Whether to look what other processes want: about once a second."""
+        now = SYSTEM.monotonic()
+        if now < self._next_requests:
+            return False
+        self._next_requests = now + REQUESTS_PAUSE
+        return True
+
+    def _progress(self) -> Progress:
+        running = self._engine.running()
+        now = time.time()
+        slots = sum(backend.capacity.cores for backend in self._engine.backends)
+        numbers = self._numbers
+        going = numbers["RUNNING"] + numbers["TERMINATING"]
+        total = max(self._total, self._done + self._failed + going + self._held)
+        return Progress(
+            total=total,
+            done=self._done,
+            failed=self._failed,
+            running=going,
+            waiting=total - self._done - self._failed - going - self._held,
+            held=self._held,
+            examples=tuple((_name(task), now - _since(task)) for task in running[:EXAMPLES]),
+            slots=(min(len(running), slots), slots),
+            causes=tuple((+self._causes).most_common(3)),
+        )
+
+    def stopped(self) -> None:
+        """Say how to go on."""
+        numbers = self._numbers
+        going = numbers["RUNNING"] + numbers["TERMINATING"]
+        waiting = numbers["NEW"] + numbers["SUBMITTED"]
+        if self._view is not None:
+            self._view.close(stopped_message(self._path, going, waiting))
+
+    def ended(self, counts: Counts) -> None:
+        """Say what came of it."""
+        if self._quiet:
+            return
+        view = self._view or ProgressView(self._name, "this machine")
+        done, failed = counts["ok"], counts["failed"]
+        if self._before == self._total:
+            view.close(
+                f"{self._name}: all {self._total:,} tasks were over already:"
+                f" {done:,} done, {failed:,} failed"
+            )
+            return
+        view.close(
+            end_message(
+                self._path,
+                done=done,
+                failed=failed,
+                rest=counts.total - done - failed,
+                seconds=SYSTEM.monotonic() - self._began,
+                cpu_seconds=self._cpu,
+            )
+        )
+
+    def close(self) -> None:
+        """Take the picture away."""
+        self._unsubscribe()
+        self._publisher.close()
+        if self._view is not None:
+            self._view.close()
+
+
+def _as_typed(path: str) -> str:
+    """A path as people type it: from the current directory on, if it is below."""
+    below = os.path.relpath(path)
+    return path if below.startswith("..") else below
+
+
+def _name(task: Task) -> str:
+    return task.get("jobname") or str(task)
+
+
+def _since(task: Task) -> float:
+    return task.execution.timestamp.get("RUNNING", time.time())
+
+
+def cause(task: Task) -> str:
+    """Why a task failed, in a word or two: the same for the same trouble."""
+    details = task.execution.details
+    if details.error is not None:
+        return details.error.type
+    reason = details.reason
+    if reason.startswith("walltime"):
+        return "walltime"
+    if reason.startswith("memory"):
+        return "memory limit"
+    return reason.partition(":")[0] or words(task.execution.returncode)
