@@ -43,11 +43,12 @@ def make_tasks(home):
 def check(home, store):
     store.invalidate_cache()
     tasks = store.load_many(store.list()).values()
-    assert Counter((home / "ran").read_text().split()) == {str(n): 1 for n in range(COUNT)}
     for task in tasks:
         run = task.execution
-        assert (run.state, run.exitcode) == (State.TERMINATED, task.number % 3)
+        end = run.state, run.exitcode
+        assert end == (State.TERMINATED, task.number % 3), (task, str(run.history))
         assert (task.output_path / "result").read_text() == f"{task.number}\n"
+    assert Counter((home / "ran").read_text().split()) == {str(n): 1 for n in range(COUNT)}
 
 
 def interrupt(signal_number, frame):

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 from gc3libs.backends.base import Backend, JobState
 from gc3libs.engine import jobs
-from gc3libs.exceptions import LoadError, ObjectNotFound
+from gc3libs.exceptions import InvalidValue, LoadError, ObjectNotFound
 from gc3libs.model import State, Task
+from gc3libs.persistence.record import split_id
 from gc3libs.persistence.store import Store
 
 logger = logging.getLogger(__name__)
@@ -66,11 +67,20 @@ def _load(
     store: Store | None, ids: Collection[str]
 ) -> tuple[Mapping[str, Task], Mapping[str, LoadError]]:
     """The tasks, and why some of them, that are there, cannot be had."""
-    if store is None or not ids:
+    known = [id_ for id_ in ids if _is_id(id_)]
+    if store is None or not known:
         return {}, {}
     errors: dict[str, Any] = {}
-    found = store.load_many(ids, errors)
+    found = store.load_many(known, errors)
     return found, {id_: e for id_, e in errors.items() if not isinstance(e, ObjectNotFound)}
+
+
+def _is_id(text: str) -> bool:
+    try:
+        split_id(text)
+    except InvalidValue:
+        return False
+    return True
 
 
 def _wanted(task: Task, newest: tuple[int, str]) -> str | None:

@@ -64,9 +64,10 @@ class Loop(Members):
     def _regroup(self) -> None:
         """After a round that broke off: find out anew what each task is waiting for."""
         for task in self._roster:
+            run = task.execution
+            run.forget_move()
             self._leave_out(task)
             self._enter(task)
-            run = task.execution
             if run.state is State.TERMINATED and self._fleet.place_of(run.details.token):
                 self._keeper.note_end(task)
 

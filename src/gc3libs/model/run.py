@@ -230,6 +230,10 @@ class Run(Struct):
         if after is not self._state and after is not self._moving:
             move(self, after)
 
+    def forget_move(self) -> None:
+        """Forget a change of state that was cut off, say by Ctrl-C: the old state stays."""
+        _set(self, "_moving", None)
+
     def in_state(self, *names: str) -> bool:
         """Whether the state is one of these; "ok" and "failed" mean TERMINATED, well or not."""
         if self._state in names:

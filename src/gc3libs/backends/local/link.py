@@ -97,6 +97,9 @@ class Link:
             self.connected().send(kind, tokens)
         except Disconnected:
             self._connect().send(kind, tokens)
+        except BaseException:
+            self._hang_up()
+            raise
 
     def hand_over(self, orders: list[Row]) -> dict[str, str]:
         """Give orders to the supervisor; returns those that it refused, with its reasons."""
@@ -106,15 +109,13 @@ class Link:
             connection = self.connected()
             try:
                 connection.send("submit", orders)
-                reasons = self._answer(connection)
+                return self._note_taken(orders, self._answer(connection))
             except Disconnected:
                 self._connect()
                 orders = [order for order in orders if not self.was_taken(order[TOKEN])]
             except BaseException:
                 self._hang_up()
                 raise
-            else:
-                return self._note_taken(orders, reasons)
         raise RecoverableError(
             f"the supervisor of local jobs in {self._workdir} was killed {_ATTEMPTS} times while"
             " jobs were handed over to it; whatever kills it must stop first"
@@ -178,11 +179,16 @@ class Link:
         self._hang_up()
         self._workdir.mkdir(parents=True, exist_ok=True)
         hello = (dict(os.environb), *self._offer)
-        self._connection, table = connect(self._workdir, self._boot, hello)
-        before, self.rows = self.rows, {row[TOKEN]: row for row in table}
-        self._apply([row for row in table if before.get(row[TOKEN]) != row])
-        self._apply([_orphaned(row) for token, row in before.items() if token not in self.rows])
-        return self._connection
+        connection, table = connect(self._workdir, self._boot, hello)
+        try:
+            now = {row[TOKEN]: row for row in table}
+            gone = [_orphaned(row) for token, row in self.rows.items() if token not in now]
+            self._apply([row for row in table if self.rows.get(row[TOKEN]) != row] + gone)
+            self._connection = connection
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _answer(self, connection: Connection) -> list[str | None]:
         while True:
