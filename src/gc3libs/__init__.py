@@ -12,6 +12,7 @@ from gc3libs.model import ANY_OUTPUT, Application, FunctionTask, Run, Task, task
 from gc3libs.persistence.trust import trust
 
 if TYPE_CHECKING:
+    from gc3libs import debug, utils
     from gc3libs.cmdline import run
     from gc3libs.compat.errors import error_ignored
     from gc3libs.compat.logs import configure_logger
@@ -33,6 +34,7 @@ __all__ = [
     "configure_logger",
     "create_core",
     "create_engine",
+    "debug",
     "defaults",
     "error_ignored",
     "exceptions",
@@ -42,6 +44,7 @@ __all__ = [
     "task",
     "trust",
     "url",
+    "utils",
 ]
 
 __version__ = "0.1.0"
@@ -61,6 +64,8 @@ _LAZY = {
     "run": "gc3libs.cmdline",
 }
 
+_LAZY_MODULES = ("debug", "utils")
+
 for _public in (Application, FunctionTask, Run, Task):
     _public.__module__ = __name__  # the name under which stores record them
 
@@ -68,6 +73,8 @@ for _public in (Application, FunctionTask, Run, Task):
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
+    if name in _LAZY_MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -474,6 +474,9 @@ def test_an_unloadable_task_is_left_out_and_stays(sessions, caplog):
     assert raised.value.id == bad
     with pytest.raises(LoadError):
         again.tasks[bad]
+    with pytest.raises(LoadError, match="lost the recipe"):
+        again.tasks.values()[1]
+    assert [each.jobname for each in again.tasks.values()[:3]] == ["a", "c"]
     again.remove(a)
     assert index(again) == f"{bad}\n{c}\n"
     assert again.counts().total == 2

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import faulthandler
+import json
 import os
+import random
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -25,6 +31,9 @@ CHANGING = (
     "unlinkat,ftruncate,truncate,mkdir,mkdirat,rmdir,fallocate"
 )
 """System calls after which something may lie on the disk that did not before."""
+
+PATIENCE = 30.0
+"""Seconds after which a process that has not come to its end says where it is, and fails."""
 
 _PR_SET_PTRACER = 0x59616D61
 _ANYBODY = ctypes.c_ulong(-1)
@@ -59,33 +68,35 @@ class Ended(NamedTuple):
 
 
 class Apart:
-    """A process made by fork, which waits to be told to begin."""
+    """A process made by fork, which waits to be told to begin, and can say something.
+
+    It speaks through a socket, so that none of the system calls that are watched is its own.
+    """
 
     def __init__(self, work: Work) -> None:
-        self._hears, self._go = os.pipe()
-        self._reads, says = os.pipe()
+        self._ours, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
-            os.close(self._go)
-            os.close(self._reads)
-            self._be(work, says)
-        os.close(says)
-        os.close(self._hears)
+            self._ours.close()
+            self._be(work, theirs)
+        theirs.close()
 
-    def _be(self, work: Work, says: int) -> None:
+    def _be(self, work: Work, line: socket.socket) -> None:
         try:
             with contextlib.suppress(AttributeError):
                 ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
-            os.read(self._hears, 1)
-            work(speaker(says))
+            line.recv(1)
+            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
+            work(speaker(line))
             os._exit(0)
-        except BaseException:  # noqa: BLE001  # the parent sees the status
-            traceback.print_exc(file=sys.__stderr__)
-        os._exit(1)
+        except BaseException:  # noqa: BLE001  # the parent hears of it
+            line.send(json.dumps(["raised", traceback.format_exc(), 0]).encode() + b"\n")
+        finally:
+            os._exit(1)
 
     def begin(self) -> None:
         """Let it work."""
-        os.write(self._go, b"g")
+        self._ours.send(b"g")
 
     def kill(self) -> None:
         """End it."""
@@ -93,9 +104,8 @@ class Apart:
 
     def end(self) -> Ended:
         """Wait for its end."""
-        with open(self._reads, "rb") as pipe:
-            said = pipe.read()
-        os.close(self._go)
+        with self._ours, self._ours.makefile("rb") as heard:
+            said = heard.read()
         return Ended(os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), said)
 
 
@@ -125,22 +135,35 @@ def run_traced(work: Work, *options: str, log: Path | None = None) -> Ended:
     return ended
 
 
-def killed_at(work: Work, number: int, calls: str = CHANGING) -> Ended:
-    """Work that is killed right before its n-th system call of these."""
-    inject = f"inject={calls}:signal=SIGKILL:when={number}"
-    return run_traced(work, "-e", f"trace={calls}", "-e", inject)
+class Point(NamedTuple):
+    """The n-th call of a kind that a process makes."""
+
+    call: str
+    number: int
 
 
-def failed_at(
-    work: Work, error: str, number: int, calls: str, log: Path, *, ever_after: bool = False
-) -> tuple[Ended, bool]:
-    """Work whose n-th system call of these, or each from then on, fails; whether it came to that."""
-    inject = f"inject={calls}:error={error}:when={number}{'+' if ever_after else ''}"
-    ended = run_traced(work, "-e", f"trace={calls}", "-e", inject, log=log)
-    return ended, "(INJECTED)" in log.read_text(errors="replace")
+def points(work: Work, calls: str, log: Path) -> tuple[Ended, list[Point]]:
+    """Work that nothing disturbs, and the system calls of these kinds that it made."""
+    ended = run_traced(work, "-e", f"trace={calls}", log=log)
+    made = re.findall(r"^(?:\d+ +)?(\w+)\(", log.read_text(errors="replace"), re.MULTILINE)
+    counts = Counter(made)
+    return ended, [Point(call, number + 1) for call in counts for number in range(counts[call])]
 
 
-def every(step: int, seed: int) -> Sequence[int]:
-    """Numbers from 1 on: all if there is time, or else each `step`-th, from a seeded start."""
-    step = 1 if long() else step
-    return range(1 + seed % step, 100_000, step)
+def some(points: Sequence[Point], most: int, seed: int) -> list[Point]:
+    """All of these if there is time, or else as many, chosen by chance."""
+    if long() or len(points) <= most:
+        return list(points)
+    return random.Random(seed).sample(points, most)
+
+
+def killed_at(work: Work, point: Point) -> Ended:
+    """Work that is killed right before a system call."""
+    inject = f"inject={point.call}:signal=SIGKILL:when={point.number}"
+    return run_traced(work, "-e", f"trace={point.call}", "-e", inject)
+
+
+def failed_at(work: Work, point: Point, error: str) -> Ended:
+    """Work one of whose system calls fails."""
+    inject = f"inject={point.call}:error={error}:when={point.number}"
+    return run_traced(work, "-e", f"trace={point.call}", "-e", inject)

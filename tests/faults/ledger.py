@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
+import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,14 @@ def task(value: int) -> Task:
 
 def whole(found: Any) -> bool:
     """Whether a task is one of `task`'s, all of it of the same value."""
-    return (
-        found.jobname.startswith("task ")
-        and found.ballast == bytes([found.value % 251]) * 300
-    )
+    return found.jobname.startswith("task ") and found.ballast == bytes([found.value % 251]) * 300
 
 
-def speaker(fd: int) -> Say:
+def speaker(line: socket.socket) -> Say:
     """How a process announces (`will`) and acknowledges (`has`, `gone`) what it does."""
 
     def say(kind: str, id_: str = "", value: int = 0) -> None:
-        os.write(fd, json.dumps([kind, id_, value]).encode() + b"\n")
+        line.send(json.dumps([kind, id_, value]).encode() + b"\n")
 
     return say
 
@@ -71,6 +68,9 @@ class Ledger:
     def _failed(self, _: str, __: int) -> None:
         """A call was refused: what it would have done may be done, or not."""
 
+    def _raised(self, trace: str, _: int) -> None:
+        raise AssertionError(trace)
+
     def _done(self, _: str, __: int) -> None:
         """The process came to its end."""
 
@@ -84,7 +84,7 @@ class Ledger:
             assert all(map(whole, found.values()))
             values = {id_: each.value for id_, each in found.items()}
             for id_, value in self.sure.items():
-                assert values.get(id_) in {value} | self._possible.get(id_, set()), id_
+                assert values.get(id_) in {value} | self._possible.get(id_, set()), (id_, value)
             for id_, possible in self._possible.items():
                 assert id_ in self.sure or values.get(id_) in possible | {None}, id_
             listed = list(session.tasks)

@@ -19,7 +19,7 @@ from .apart import Ended, Work, run_traced
 
 CALLS = (
     "open,openat,creat,write,pwrite64,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,"
-    "mkdirat,rmdir,ftruncate,fsync,fdatasync,syncfs,sync"
+    "mkdirat,rmdir,ftruncate,fsync,fdatasync,syncfs,sync,sendto"
 )
 _LINE = re.compile(r"^(?:\d+ +)?(?P<call>\w+)\((?P<arguments>.*)\) += (?P<result>-?\d+)")
 _TEXT = re.compile(r'"((?:\\x[0-9a-f]{2})*)"')
@@ -56,7 +56,7 @@ def _call(name: str, arguments: str, line: str, result: int) -> Call:
     texts = [_bytes(each) for each in _TEXT.findall(arguments)]
     fds = [_bytes(each).decode() for each in _FD.findall(arguments)]
     numbers = re.findall(r", (\d+)(?=,|$)", arguments)
-    if name in ("write", "pwrite64"):
+    if name in ("write", "pwrite64", "sendto"):
         number = int(numbers[-1]) if name == "pwrite64" else -1
         return Call(name, tuple(fds[:1]), texts[0], number, result, "")
     if name in ("fsync", "fdatasync", "syncfs", "ftruncate"):

@@ -10,7 +10,7 @@ import pytest
 from gc3libs.exceptions import StoreError
 from gc3libs.session import Session
 
-from .apart import Work, every, failed_at, need_strace
+from .apart import Work, failed_at, need_strace, points, some
 from .conftest import Place
 from .ledger import Say, task
 from .operations import OPERATIONS, Operation, on
@@ -34,36 +34,27 @@ def _nothing_is_done_for_the_first_time(place: Place, tmp_path: Path) -> None:
         on(practice.path, operation)(lambda *words: None)
 
 
-def trying(path: Path, operation: Operation) -> Work:
-    """Work that takes a store's error that names the place for an answer, and tries again."""
+def trying(path: Path, operation: Operation, *, stays: bool) -> Work:
+    """Work that takes a store's error that names the place for an answer, and tries again.
+
+    Args:
+        stays: In the same session, if it could be opened.
+    """
 
     def work(say: Say) -> None:
+        session = None
         for _ in range(2):
             try:
-                session = Session(path, create=False)
+                if session is None or not stays:
+                    session = Session(path, create=False)
                 operation(session, say)
-                session.close()
-                return
+                break
             except StoreError as err:
                 assert str(path) in str(err), str(err)
                 say("failed")
-
-    return work
-
-
-def trying_in_place(path: Path, operation: Operation) -> Work:
-    """The same in a session that stays open."""
-
-    def work(say: Say) -> None:
-        session = Session(path, create=False)
-        try:
-            operation(session, say)
-        except StoreError as err:
-            assert str(path) in str(err), str(err)
-            say("failed")
-            operation(session, say)
-        with contextlib.suppress(StoreError):
-            session.close()
+        if session is not None:
+            with contextlib.suppress(StoreError):
+                session.close()
 
     return work
 
@@ -76,18 +67,20 @@ def test_an_error_names_the_place_and_nothing_is_lost(
     """Fails if `Index._write_at_end` does not cut off what it could not write."""
     need_strace()
     place.make(*range(1, 9))
-    failures = 0
-    for number in every(8, sum(map(ord, name + error))):
-        for try_ in (trying, trying_in_place):
-            work = try_(place.path, OPERATIONS[name])
-            ended, hit = failed_at(work, error, number, FAULTS[error], tmp_path / "log")
-            failures += "failed" in place.ledger.take(ended.said)
-            assert ended.status == 0 or (try_ is trying_in_place and not ended.said)
-            place.ledger.check(place.path)
+    calm = on(place.path, OPERATIONS[name])
+    ended, calls = points(calm, FAULTS[error], tmp_path / "log")
+    place.ledger.take(ended.said)
+    for point in some(calls, 3, sum(map(ord, name + error))):
+        for stays in (True, False):
             replenish(place)
-        if not hit:
-            break
-    assert failures or number < 9
+            work = trying(place.path, OPERATIONS[name], stays=stays)
+            ended = failed_at(work, point, error)
+            place.ledger.take(ended.said)
+            assert ended.status == 0
+            with Session(place.path) as session, session.lease():
+                pass  # whoever writes next completes a batch that was decided on
+            session.close()
+            place.ledger.check(place.path)
     place.ledger.check_goes_on(place.path)
 
 

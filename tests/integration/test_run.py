@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import gc3libs
-from gc3libs.exceptions import InvalidOperation, SessionInUse
+from gc3libs.exceptions import InvalidOperation, InvalidType, InvalidValue, SessionInUse
 from gc3libs.session import Session
 
 SCRIPT = """
@@ -195,6 +195,14 @@ def test_run_inside_a_job_is_refused(tmp_path, monkeypatch):
         pytest.raises(InvalidOperation, match="inside the job"),
     ):
         gc3libs.run(session)
+    session.close()
+
+
+def test_what_makes_no_sense_is_said_at_once(tmp_path):
+    with pytest.raises(InvalidType, match="takes a Session"):
+        gc3libs.run("flu")
+    with Session(tmp_path / "s") as session, pytest.raises(InvalidValue, match="max_in_flight=-1"):
+        gc3libs.run(session, max_in_flight=-1)
     session.close()
 
 

@@ -112,7 +112,7 @@ class Fetcher:
                 continue
             else:
                 place = target / local
-            trouble = _take(source, remote, place, copy=remote in shared)
+            trouble = _take(source, remote, place, target, copy=remote in shared)
             if trouble == "missing":
                 note.missing.append(remote)
             elif trouble:
@@ -197,10 +197,11 @@ def _overlapping(remotes: list[str]) -> set[str]:
     return shared
 
 
-def _take(directory: Path, remote: str, place: Path, *, copy: bool) -> str:
+def _take(directory: Path, remote: str, place: Path, target: Path, *, copy: bool) -> str:
     """Move or copy one output; returns `""`, `"missing"` or what is wrong.
 
-    What is at its place was brought there by a call that was cut off.
+    What is at its place was brought there by a call that was cut off. In `target`, where all
+    outputs go, a file keeps its name, and a directory gives its contents.
     """
     if remote == _ANYTHING:
         return _take_contents(directory, place, copy=copy)
@@ -210,13 +211,19 @@ def _take(directory: Path, remote: str, place: Path, *, copy: bool) -> str:
     try:
         real = source.resolve(strict=True)
     except OSError:
-        return "" if os.path.lexists(place) and not place.samefile(place.parent) else "missing"
+        return "" if os.path.lexists(_inside(place, source, target)) else "missing"
     if not real.is_relative_to(directory.resolve()):
         return f"{remote!r} leads out of the job's directory"
-    if place.name == "" or (real.is_dir() and place.is_dir()):
+    if real.is_dir() and place.is_dir():
         return _take_contents(source, place, copy=copy)
+    if not real.is_dir():
+        place = _inside(place, source, target)
     _transfer(source if not source.is_symlink() else real, place, copy=copy or source.is_symlink())
     return ""
+
+
+def _inside(place: Path, source: Path, target: Path) -> Path:
+    return target / source.name if place == target else place
 
 
 def _take_contents(directory: Path, place: Path, *, copy: bool) -> str:

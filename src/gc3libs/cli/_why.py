@@ -79,6 +79,8 @@ def stream_names(session: Session, ids: Iterable[str], which: str) -> dict[str, 
     found: dict[str, Any] = session.store.load_many(ids, errors)
     names = {}
     for id_, task in found.items():
+        if not task._leaf:  # it writes nothing, and may own what cannot be loaded
+            continue
         joined = which == "stderr" and getattr(task, "join", False)
         name = getattr(task, "stdout" if joined else which, None)
         if isinstance(name, str):

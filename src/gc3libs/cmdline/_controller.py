@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gc3libs.cmdline._resources import Resource, Resources
+from gc3libs.cmdline._tally import Kind
 from gc3libs.engine import Counts, Engine
 from gc3libs.model import Task
 from gc3libs.persistence.store import Store
@@ -22,9 +23,15 @@ class ScriptEngine(Engine):
         workdir: As `Engine` takes it.
         **options: Whatever else `Engine` takes.
 
+    Attributes:
+        tally: Counts tasks of a class in the session that is run; None: the engine's own numbers,
+            without what was over before it began and what it was not handed yet.
+
     Raises:
         NoResources: None is enabled.
     """
+
+    tally: Callable[[Kind], Counts] | None = None
 
     def __init__(
         self,
@@ -80,6 +87,18 @@ class ScriptEngine(Engine):
         """Leave only some resources enabled; see `Resources.select_resource`."""
         return self._resources.select_resource(match)
 
-    def stats(self, only: type[Task] | tuple[type[Task], ...] | None = None) -> Counts:
+    def counts(self, only: Kind = Task) -> Counts:
+        """How many tasks there are, by state; with `tally`, of the whole session as saved last.
+
+        Args:
+            only: As for `Engine.counts`.
+
+        Raises:
+            InvalidArgument: It is none of these.
+        """
+        own = super().counts(only)
+        return own if self.tally is None else self.tally(only)
+
+    def stats(self, only: Kind | None = None) -> Counts:
         """The former name of `counts`."""
         return self.counts(Task if only is None else only)

@@ -24,6 +24,7 @@ from gc3libs.cmdline._tables import is_wanted, summary_table, tasks_table
 from gc3libs.cmdline._tally import Kinds, Tally
 from gc3libs.cmdline.options import DECISIVE, add_again, add_standard
 from gc3libs.config import Settings, load_settings
+from gc3libs.engine import Counts
 from gc3libs.exceptions import InvalidOperation
 from gc3libs.model import State, Task
 from gc3libs.persistence.trust import trust
@@ -125,6 +126,12 @@ class Frame(Rounds):
 
     def _add_standard(self) -> None:
         add_standard(self._add, self.name)
+
+    def _run(self) -> int:
+        memory = self.actions["memory_per_core"]
+        if isinstance(memory.default, str):  # from setup_options; nobody asks for it by an option
+            memory.default = Memory(memory.default)
+        return super()._run()
 
     def _prepare(self) -> None:
         super()._prepare()
@@ -247,6 +254,7 @@ class Frame(Rounds):
             engine.init_counts_for(self.stats_only_for)
         self._orders = Orders(self.session, lease, engine)
         self._orders.take_up()
+        engine.tally = self._tally
         engine.feed(self.session.unfinished())
         maker = self._maker()
 
@@ -269,7 +277,7 @@ class Frame(Rounds):
         self.session.save_all()
         return code
 
-    def _tally(self, only: Any) -> Mapping[str, int]:
+    def _tally(self, only: Any) -> Counts:
         return Tally(self.session, only).counts()
 
     def _print_tables(self) -> None:

@@ -15,10 +15,10 @@ from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._requests import Request, whoami
 from gc3libs.cmdline._trouble import STOPPED_EARLY
 from gc3libs.cmdline._watch import REQUESTS_PAUSE, Watch
+from gc3libs.engine import Counts, Engine
 from gc3libs.model import State
 
 if TYPE_CHECKING:
-    from gc3libs.engine import Engine
     from gc3libs.session import Lease
 
 IN_FLIGHT = (
@@ -97,6 +97,7 @@ class Rounds(_Script):
             self._main_loop_before_tasks_progress()
             self.every_main_loop()
         self._step()
+        self._controller.flush()
         with self._interrupts.allowed():
             counts = self._main_loop_after_tasks_progress()
         return self._main_loop_exitcode(self._all() if counts is None else counts)
@@ -111,7 +112,7 @@ class Rounds(_Script):
 
     def _have_started(self) -> bool:
         engine = self._controller
-        return bool(engine.running()) or not engine.counts()[State.SUBMITTED]
+        return bool(engine.running()) or not Engine.counts(engine)[State.SUBMITTED]
 
     def every_main_loop(self) -> None:
         """Called at the beginning of each round."""
@@ -167,10 +168,17 @@ class Rounds(_Script):
     # the end
 
     def _all(self) -> Mapping[str, int]:
-        """How many tasks the session has, collections included, by state."""
+        """How many tasks the session has, collections included, by state; without leftovers."""
         self._controller.flush()
         counts: Mapping[str, int] = self._tally(None)
-        return counts
+        return counts if self._may_start_more(counts) else Counts({**counts, State.NEW: 0})
+
+    def _may_start_more(self, counts: Mapping[str, int]) -> bool:
+        """Whether new tasks may yet run; a collection that ended early leaves some behind."""
+        if not counts[State.NEW] or self._controller.busy:
+            return True
+        held = self.session.counts(held=True, state=State.NEW, tree=True).total
+        return bool(held) or next(self.session.unfinished(), None) is not None
 
     def _tally(self, only: Any) -> Mapping[str, int]:
         raise NotImplementedError

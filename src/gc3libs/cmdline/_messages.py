@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 from gc3libs.cmdline._estimate import Estimate
 from gc3libs.quantity import format_seconds
@@ -13,8 +17,28 @@ COLUMN = 29
 WIDTH = 80
 
 
+def as_typed(path: str) -> str:
+    """A path as people type it: from the current directory on, if it is below."""
+    below = os.path.relpath(path)
+    return path if below.startswith("..") else below
+
+
+def gc3_command() -> str:
+    """How people can call `gc3`: its name, or its path if the shell would not find it."""
+    beside = Path(sys.executable).with_name("gc3")
+    if shutil.which("gc3") or not beside.exists():
+        return "gc3"
+    return shlex.quote(as_typed(str(beside)))
+
+
 def stopped_message(
-    session: str, running: int, waiting: int, *, go_on: str = "", end: str = ""
+    session: str,
+    running: int,
+    waiting: int,
+    *,
+    gc3: str = "gc3",
+    go_on: str = "",
+    end: str = "",
 ) -> str:
     """What to say after Ctrl-C, to somebody who may want to go on.
 
@@ -22,6 +46,7 @@ def stopped_message(
         session: As it would be named in a command.
         running: How many tasks go on by themselves.
         waiting: How many were not started.
+        gc3: How `gc3` is called.
         go_on: The command that goes on; default: `gc3 run`.
         end: How to end what runs; default: `gc3 kill`.
 
@@ -38,15 +63,22 @@ def stopped_message(
     elif waiting:
         parts.append(_plural(waiting, "task waits", "tasks wait"))
     first = f"Stopped. {', '.join(parts)}; nothing is lost." if parts else "Stopped."
-    hints = [("go on", go_on or f"gc3 run {name}")]
+    hints = [("go on", go_on or f"{gc3} run {name}")]
     if running:
         which = "it" if running == 1 else f"the {running:,}"
-        hints.append((f"end {which} as well", end or f"gc3 kill {name} --running"))
+        hints.append((f"end {which} as well", end or f"{gc3} kill {name} --running"))
     return f"{first}\n{_hints(hints)}"
 
 
 def end_message(
-    session: str, *, done: int, failed: int, rest: int, seconds: float, cpu_seconds: float
+    session: str,
+    *,
+    done: int,
+    failed: int,
+    rest: int,
+    seconds: float,
+    cpu_seconds: float,
+    gc3: str = "gc3",
 ) -> str:
     """What to say when a run is over.
 
@@ -57,6 +89,7 @@ def end_message(
         rest: How many did not end, such as those that are held.
         seconds: How long the run took.
         cpu_seconds: What the tasks used.
+        gc3: How `gc3` is called.
 
     >>> print(end_message("flu", done=396, failed=4, rest=0, seconds=9.8, cpu_seconds=18.1))
     flu: 396 done, 4 failed in 9.8 s (0.005 core-hours)
@@ -69,11 +102,11 @@ def end_message(
     counts += f", {rest:,} not ended" if rest else ""
     hints = []
     if failed:
-        hints.append(("why", f"gc3 failures {name}"))
+        hints.append(("why", f"{gc3} failures {name}"))
     if rest:
-        hints.append(("the rest", f"gc3 status {name}"))
+        hints.append(("the rest", f"{gc3} status {name}"))
     if done:
-        hints.append(("results", f"gc3 results {name} -o {table}"))
+        hints.append(("results", f"{gc3} results {name} -o {table}"))
     used = core_hours(cpu_seconds)
     first = f"{session}: {counts} in {format_seconds(seconds)}{f' ({used})' if used else ''}"
     return f"{first}\n{_hints(hints)}" if hints else first

@@ -11,7 +11,7 @@ from gc3libs.cmdline._interrupts import Interrupts
 from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._watch import Watch
 from gc3libs.engine import Engine
-from gc3libs.exceptions import InvalidOperation
+from gc3libs.exceptions import InvalidOperation, InvalidType
 
 if TYPE_CHECKING:
     from gc3libs.session import Counts, Session
@@ -57,6 +57,10 @@ def run(
             f"gc3libs.run() was called inside the job {os.environ['GC3_JOB']}; put it under"
             " `if __name__ == '__main__':`"
         )
+    from gc3libs.session import Session  # whoever has a session has loaded it already
+
+    if not isinstance(session, Session):
+        raise InvalidType(f"gc3libs.run() takes a Session, not {session!r}")
     session.save_all()
     with (
         Interrupts() as interrupts,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from gc3libs import events
 from gc3libs._clock import SYSTEM
-from gc3libs.cmdline._messages import end_message, stopped_message
+from gc3libs.cmdline._messages import as_typed, end_message, gc3_command, stopped_message
 from gc3libs.cmdline._progress import Progress, ProgressView
 from gc3libs.cmdline._published import Publisher
 from gc3libs.engine import Engine
@@ -36,9 +36,12 @@ class Watch:
         self._session = session
         self._engine = engine
         self._name = session.name
-        self._path = _as_typed(session.path)
+        self._path = as_typed(session.path)
         self._causes: Counter[str] = Counter()
         self._cpu = 0.0
+        # Why tasks failed, None for those that did not: one that is tried again is not the
+        # engine's at the moment when it becomes new.
+        self._ends: WeakKeyDictionary[Task, str | None] = WeakKeyDictionary()
         self.count()
         self._before = self._done + self._failed
         self._quiet = quiet
@@ -60,22 +63,24 @@ class Watch:
 
     def _changed(self, event: events.TaskStateChanged) -> None:
         task: Task = event.task
-        if task._leaf and task._controller is self._engine:
+        if task._leaf and (task._controller is self._engine or task in self._ends):
             self._numbers[event.before] -= 1
             self._numbers[event.after] += 1
             if event.after == State.TERMINATED:
                 self._cpu += task.execution.details.cpu_time or 0.0
-                self._count_end(task, 1)
+                ok = task.execution.returncode == 0
+                self._ends[task] = None if ok else cause(task)
+                self._count_end(self._ends[task], 1)
             elif event.before == State.TERMINATED:
-                self._count_end(task, -1)
+                self._count_end(self._ends.pop(task, cause(task)), -1)
 
-    def _count_end(self, task: Task, number: int) -> None:
-        if task.execution.returncode == 0:
+    def _count_end(self, cause: str | None, number: int) -> None:
+        if cause is None:
             self._done += number
         else:
             self._failed += number
             self.failures += number
-            self._causes[cause(task)] += number
+            self._causes[cause] += number
 
     def look(self) -> None:
         """Show how things stand, if it is time."""
@@ -127,7 +132,7 @@ class Watch:
         going = numbers["RUNNING"] + numbers["TERMINATING"]
         waiting = numbers["NEW"] + numbers["SUBMITTED"]
         if self._view is not None:
-            self._view.close(stopped_message(self._path, going, waiting))
+            self._view.close(stopped_message(self._path, going, waiting, gc3=gc3_command()))
 
     def ended(self, counts: Counts) -> None:
         """Say what came of it."""
@@ -149,6 +154,7 @@ class Watch:
                 rest=counts.total - done - failed,
                 seconds=SYSTEM.monotonic() - self._began,
                 cpu_seconds=self._cpu,
+                gc3=gc3_command(),
             )
         )
 
@@ -158,12 +164,6 @@ class Watch:
         self._publisher.close()
         if self._view is not None:
             self._view.close()
-
-
-def _as_typed(path: str) -> str:
-    """A path as people type it: from the current directory on, if it is below."""
-    below = os.path.relpath(path)
-    return path if below.startswith("..") else below
 
 
 def _name(task: Task) -> str:

@@ -16,7 +16,7 @@ from gc3libs.engine.ledger import Counts
 from gc3libs.engine.loop import Loop
 from gc3libs.engine.patience import Patience
 from gc3libs.engine.places import open_local
-from gc3libs.exceptions import InvalidArgument, RecoverableError
+from gc3libs.exceptions import InvalidArgument, InvalidValue, RecoverableError
 from gc3libs.model import State, Task
 from gc3libs.persistence.record import Guard
 from gc3libs.persistence.store import Store
@@ -77,6 +77,9 @@ class Engine(Loop):
     ) -> None:
         self.can_submit = can_submit
         self.can_retrieve = can_retrieve
+        for name, limit in (("max_in_flight", max_in_flight), ("max_submitted", max_submitted)):
+            if limit < 0:
+                raise InvalidValue(f"{name}={limit}: give a number of tasks, or 0 for no limit")
         self.max_in_flight = max_in_flight
         self.max_submitted = max_submitted
         self.output_dir = output_dir

@@ -61,7 +61,8 @@ def plain_outputs(outputs: Mapping[Any, Any] | Iterable[Any]) -> dict[str, str]:
 
     Raises:
         InvalidType: It is of none of these forms.
-        InvalidArgument: A name leads out of the job's directory.
+        InvalidArgument: A name leads out of the job's directory, or a path out of the output
+            directory.
         DuplicateEntryError: Two names without a path of their own end alike.
     """
     if isinstance(outputs, str) and outputs == ANY_OUTPUT:
@@ -80,7 +81,7 @@ def plain_outputs(outputs: Mapping[Any, Any] | Iterable[Any]) -> dict[str, str]:
                     " directory; give one of them another place, as a pair (name, path)"
                 )
         else:
-            place = _as_place(local)
+            place = _as_place(local, name)
         plain[name] = name if place == name else place
     return plain
 
@@ -112,9 +113,15 @@ def _absolute(local: Any, base: str | None) -> str:
     return plain_url(Url(local))
 
 
-def _as_place(local: Any) -> str:
+def _as_place(local: Any, name: str) -> str:
     text = local if isinstance(local, str | Url) else os.fsdecode(local)
-    return plain_url(Url(text, force_abs=False))
+    place = plain_url(Url(text, force_abs=False))
+    if ".." in place and "://" not in place and job_name(place).split("/")[0] == "..":
+        raise InvalidArgument(
+            f"output {name!r} cannot go to {place!r}, which leads out of the output directory;"
+            " give an absolute path, or another name"
+        )
+    return place
 
 
 def inside_job(name: Any, what: str) -> str:

@@ -49,7 +49,7 @@ class Application(Job):
             directory.
         outputs: What to bring back: names in the job's directory, pairs (name, path below
             `output_dir`), or a dictionary; or `ANY_OUTPUT`.
-        output_dir: Where to. Made when there is something to put there; one that holds anything is
+        output_dir: Where to. Made when outputs are brought back; one that holds anything is
             renamed `output_dir.~1~` first. None: nothing is brought back.
         **extra: `stdin` (path of a local file), `stdout`, `stderr` (names in the job's directory,
             brought back, too), `join` (standard error goes where standard output goes), `jobname`,

@@ -49,6 +49,7 @@ from gc3libs.persistence.record import (
 from gc3libs.persistence.relations import Relations, note_removed
 from gc3libs.persistence.store import Store
 from gc3libs.persistence.tree import (
+    COMMIT,
     NotAFile,
     Tree,
     buckets,
@@ -93,6 +94,10 @@ class FilesystemStore(Store):
         if existing == self.path:
             with self._reading() as tree:
                 tree.check_format()
+                interrupted = tree.exists(COMMIT)
+            if interrupted:
+                with contextlib.suppress(StoreUnavailable), self._writing():
+                    pass  # what was loaded before that would be out of date at once
         elif not os.access(existing, os.W_OK | os.X_OK):
             raise StoreUnavailable(f"cannot make {self.path}: {existing} may not be written")
 

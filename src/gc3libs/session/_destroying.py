@@ -46,10 +46,10 @@ def destroy(register: Register) -> None:
 
 
 def _own_files(place: Place, store: Path | None) -> Iterator[Path]:
-    """What goes before the index, so that what is left of an interrupted removal is a session."""
+    """What goes first, so that what is left of an interrupted removal is an empty session."""
     if store is not None:
         yield from (store, *(store.with_name(store.name + end) for end in _BESIDE_SQLITE))
-    yield from (place.run, place.finished, place.created)
+    yield from (place.run, place.finished)
 
 
 def _remove(path: Path) -> None:

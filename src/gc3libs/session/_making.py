@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gc3libs._atomic import write_file
-from gc3libs.exceptions import StoreUnavailable
+from gc3libs.exceptions import InvalidValue, StoreUnavailable
 from gc3libs.persistence import Store, make_store
 from gc3libs.session._origin import new_origin, read_origin, write_origin
 from gc3libs.session._place import Place
@@ -26,8 +26,21 @@ def open_existing(place: Place, store_or_url: Any, extra_args: Mapping[str, Any]
     known = read_origin(place.created)
     origin = known or new_origin(str(place.path), made_directory=False, made_store=False)
     own_store = not (isinstance(store_or_url, Store) and store_or_url.url == url)
-    store = make_store(url, **extra_args) if own_store else store_or_url
+    store = _open_store(place, url, extra_args) if own_store else store_or_url
     return Register(place, store, origin, known=known is not None, own_store=own_store)
+
+
+def _open_store(place: Place, url: str, extra_args: Mapping[str, Any]) -> Store:
+    try:
+        store = make_store(url, **extra_args)
+    except InvalidValue as err:
+        raise InvalidValue(f"{place.store_url}: {err}") from err
+    try:
+        place.check_store(store)
+    except BaseException:
+        store.close()
+        raise
+    return store
 
 
 def make(

@@ -15,6 +15,7 @@ from gc3libs._atomic import open_inside, sync_directory, write_all
 from gc3libs.exceptions import DamagedStore, InvalidArgument, InvalidOperation, StoreUnavailable
 from gc3libs.persistence import Store, make_store
 
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+]*:[^\0-\x1f]*|/[^\0]+")
 _LOCAL = re.compile(r"(?P<scheme>file|sqlite):(?://)?(?P<path>[^?#]*)(?P<rest>.*)", re.DOTALL)
 
 
@@ -121,17 +122,30 @@ class Place:
 
         Raises:
             StoreUnavailable: The file cannot be read.
+            DamagedStore: It holds something else.
         """
         try:
             with os.fdopen(open_inside(self.store_url, os.O_RDONLY), "rb") as file:
                 text = os.fsdecode(file.read()).strip("\n")
         except OSError as err:
             raise StoreUnavailable(f"cannot read {self.store_url}: {err.strerror}") from err
+        if _URL.fullmatch(text) is None:
+            raise DamagedStore(str(self.store_url), "it holds no URL of a store")
         match = _LOCAL.fullmatch(text)
         if match is None or match["path"].startswith("/"):
             return text
-        path = self.path / os.fsdecode(unquote_to_bytes(match["path"]))
+        path = self.path / os.fsdecode(unquote_to_bytes(os.fsencode(match["path"])))
         return f"{match['scheme']}://{_quoted(path)}{match['rest']}"
+
+    def check_store(self, store: Store) -> None:
+        """See that the store of an existing session is there.
+
+        Raises:
+            DamagedStore: It is not, and the session has tasks.
+        """
+        path: Path | None = getattr(store, "path", None)
+        if path is not None and not path.exists() and self.index.stat().st_size > 0:
+            raise DamagedStore(str(self.store_url), f"it names {path}, which does not exist")
 
     def relative_url(self, url: str) -> str:
         """A store's URL as `store.url` shall have it: relative if the store is inside."""
@@ -190,7 +204,6 @@ class Place:
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self.store_url}: {err.strerror}") from err
 
-
     def give_up(self) -> None:
         """The last step of removing it: from now on there is none. Needs the lock.
 
@@ -202,7 +215,7 @@ class Place:
             os.ftruncate(fd, 0)
         finally:
             os.close(fd)
-        for path in (self.index, self.store_url):
+        for path in (self.index, self.created, self.store_url):
             path.unlink(missing_ok=True)
 
 

@@ -357,9 +357,19 @@ class Register:
                 stamp = mirror.stamp() if mirror is not None else None
                 self.store.remove_many(family, stamp=stamp, durable=True)
             except BaseException:
-                self._index.replace(before)
+                self._restore(before, ids)
                 raise
             self.listing.note_removed(ids, written=True)
+
+    def _restore(self, content: bytes, ids: Sequence[str]) -> None:
+        """Have the index as it was, without those of these IDs that were removed all the same."""
+        try:
+            there = frozenset(self.store.list())
+        except StoreError as err:
+            logger.warning("%s: cannot see what was removed: %s", self.place.path, err)
+            there = frozenset(ids)
+        gone = {b"%s\n" % id_.encode("ascii", "surrogateescape") for id_ in ids if id_ not in there}
+        self._index.replace(b"".join(x for x in content.splitlines(True) if x not in gone))
 
     def _own(self, ids: list[str]) -> list[str]:
         """Without records that another session claims."""

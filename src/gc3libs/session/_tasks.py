@@ -22,11 +22,23 @@ _FIRST_BATCH = 16
 
 
 class LikeList(Sequence[T], Generic[T]):
-    """Can be indexed and extended like a list, and computes its items when they are looked at."""
+    """Can be indexed and extended like a list, and computes its items when they are looked at.
 
-    def __init__(self, ids: Iterable[str], items: Callable[[Iterable[str]], Iterator[T]]) -> None:
+    Args:
+        ids: In order.
+        items: Gives the items of IDs, without those that it cannot give.
+        item: Gives the item of one, or raises the reason why it cannot.
+    """
+
+    def __init__(
+        self,
+        ids: Iterable[str],
+        items: Callable[[Iterable[str]], Iterator[T]],
+        item: Callable[[str], T],
+    ) -> None:
         self._ids = ids
         self._items = items
+        self._item = item
         self._list: list[str] | None = None
         self._more: list[T] = []
 
@@ -50,12 +62,13 @@ class LikeList(Sequence[T], Generic[T]):
         ids = self._listed()
         if isinstance(index, slice):
             places = range(*index.indices(len(self)))
-            found = iter(list(self._items(ids[at] for at in places if at < len(ids))))
-            return [next(found) if at < len(ids) else self._more[at - len(ids)] for at in places]
+            found = list(self._items(ids[at] for at in places if at < len(ids)))
+            more = [self._more[at - len(ids)] for at in places if at >= len(ids)]
+            return found + more if places.step > 0 else more + found
         place = range(len(self))[index]
         if place >= len(ids):
             return self._more[place - len(ids)]
-        return next(self._items([ids[place]]))
+        return self._item(ids[place])
 
     def __iter__(self) -> Iterator[T]:
         return chain(self._items(self._listed()), self._more)
@@ -111,16 +124,18 @@ class Tasks(Mapping[str, Any]):
 
     def keys(self) -> LikeList[str]:  # type: ignore[override]  # scripts index it
         """The IDs, in order."""
-        return LikeList(self._listing, iter)
+        return LikeList(self._listing, iter, str)
 
     def values(self) -> LikeList[Any]:  # type: ignore[override]
         """The tasks, in order."""
-        return LikeList(self._listing, self.loaded)
+        return LikeList(self._listing, self.loaded, self.__getitem__)
 
     def items(self) -> LikeList[tuple[str, Any]]:  # type: ignore[override]
         """Pairs of ID and task, in order."""
         return LikeList(
-            self._listing, lambda ids: ((task.persistent_id, task) for task in self.loaded(ids))
+            self._listing,
+            lambda ids: ((task.persistent_id, task) for task in self.loaded(ids)),
+            lambda id_: (id_, self[id_]),
         )
 
     def loaded(self, ids: Iterable[str]) -> Iterator[Any]:

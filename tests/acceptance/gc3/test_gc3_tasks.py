@@ -333,3 +333,15 @@ def test_a_collection_is_shown_as_a_tree(gc3: Any) -> None:
     assert gc3("ls", "s", "--tree", "--ids").out == ""
     gc3("undo", "s")
     assert gc3("ls", "s", "--tree", "--ids").out == before
+
+
+def test_the_directory_of_a_job_is_shown_as_long_as_it_is_the_job_s(gc3: Any) -> None:
+    gc3("new", "s")
+    gc3("add", "s", "--over", "x=0:1", "--", "sh", "-c", "touch left; exit {x}")
+    gc3("run", "s", code=2)
+    assert "ran in" not in gc3("show", "s", "1").out  # it is gone, or serves another job
+    kept = gc3.path("s", "run", "jobs", "Application.2.1")
+    assert f"ran in      {kept}" in gc3("show", "s", "2").lines
+    kept.joinpath("left").unlink()
+    kept.rmdir()
+    assert "ran in" not in gc3("show", "s", "2").out

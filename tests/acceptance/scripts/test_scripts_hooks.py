@@ -342,3 +342,50 @@ def test_tasks_can_be_added_while_it_runs(squares):
     assert ran.code == 0, ran
     assert ran.states()["ok"] == 2
     assert squares.read("nine/out.txt") == "81\n"
+
+
+COUNTING = """
+if __name__ == "__main__":
+    import counting
+    counting.Counting().run()
+
+from squares import Square, Squares
+
+
+class Counting(Squares):
+    '''Says what its engine counts.'''
+
+    def __init__(self):
+        Squares.__init__(self, stats_only_for=Square)
+
+    def _say_counts(self, when):
+        for counts in (self._controller.counts(), self._controller.counts(Square)):
+            print(when, counts["total"], counts["NEW"], counts["ok"])
+
+    def every_main_loop(self): self._say_counts("before")
+    def _main_loop_after_tasks_progress(self): self._say_counts("after")
+    def after_main_loop(self): self._say_counts("end")
+"""
+
+
+def test_the_engine_counts_the_tasks_of_the_session_also_those_that_were_over_before(squares):
+    squares.write("counting.py", COUNTING)
+    first = squares.run("counting.py", 1, 2, "-C", 1).out.splitlines()
+    assert [line for line in first if line.startswith("before")][:2] == ["before 2 2 0"] * 2
+    assert first[-2:] == ["end 2 0 2"] * 2
+    again = squares.run("counting.py", 1, 2, 3, "-C", 1).out.splitlines()
+    assert [line for line in again if line.startswith("before")][:2] == ["before 3 1 2"] * 2
+    assert [line for line in again if line.startswith("after")][-1:] == ["after 3 0 3"]
+    assert again[-2:] == ["end 3 0 3"] * 2
+
+
+def test_modules_that_come_with_the_package_need_no_import_of_their_own(desk):
+    desk.write(
+        "top.py",
+        """
+        import gc3libs
+
+        print(gc3libs.utils.basename_sans("a/b.txt"), gc3libs.debug.trace.__name__)
+        """,
+    )
+    assert desk.run("top.py").out == "b trace\n"

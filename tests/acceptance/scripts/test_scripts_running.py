@@ -187,6 +187,58 @@ def test_what_tasks_ask_for(squares, options, asked):
     assert asked in ran.out.splitlines()
 
 
+DEFAULT_MEMORY = """
+if __name__ == "__main__":
+    import worded
+    worded.Worded().run()
+
+from asking import Asking
+
+
+class Worded(Asking):
+    '''Has a default in words.'''
+
+    def setup_options(self):
+        self.actions["memory_per_core"].default = "100MB"
+"""
+
+
+def test_a_default_memory_in_words_is_asked_for_by_nobody(squares):
+    squares.write("asking.py", ASKING)
+    squares.write("worded.py", DEFAULT_MEMORY)
+    ran = squares.run("worded.py", "-C", 1)
+    assert "1 8hour 100MB False" in ran.out.splitlines(), ran
+
+
+LEAVING = """
+if __name__ == "__main__":
+    import leaving
+    leaving.Leaving().run()
+
+from gc3libs.workflow import AbortOnError, SequentialTaskCollection
+from squares import Square, Squares
+
+
+class First(AbortOnError, SequentialTaskCollection):
+    pass
+
+
+class Leaving(Squares):
+    '''Has a sequence that ends early.'''
+
+    def new_tasks(self, extra):
+        yield First([Square(n, "0", **extra) for n in (13, 1)], jobname="sequence")
+"""
+
+
+def test_what_an_ended_sequence_leaves_behind_is_not_waited_for(squares):
+    squares.write("leaving.py", LEAVING)
+    ran = squares.run("leaving.py", "-C", 1)
+    assert ran.states()["NEW"] == 1, ran
+    assert ran.code == 2, ran
+    assert squares.run("leaving.py").code == 2
+
+
 def test_a_session_elsewhere_and_outputs_elsewhere(squares):
     ran = squares.run("squares.py", 6, "-s", "sub/mine", "-o", "results", "-C", 1)
     assert ran.code == 0, ran

@@ -43,6 +43,11 @@ CASES = {
     "everything": ((("*", "."),), False, ALL),
     "everything below": ((("*", "all"),), False, {f"all/{name}": ALL[name] for name in ALL}),
     "parts": (PARTS, False, {"a": "a", "s/deep/x": "x", "again/x": "x"}),
+    "files beside each other": (
+        (("sub/deep/x", "."), ("a", "."), ("missing", "missing")),
+        False,
+        {"x": "x", "a": "a"},
+    ),
     "in place": (PARTS, True, {"old": "old", "a": "a", "s/deep/x": "x", "again/x": "x"}),
 }
 
@@ -135,6 +140,22 @@ def test_a_job_that_left_nothing_gets_an_empty_destination(tmp_path):
         assert (fetched.missing, fetched.error) == (("a",), None)
     assert list((tmp_path / "out").iterdir()) == []
     assert list(tmp_path.glob("out.*")) == []
+
+
+def test_contents_of_a_directory_that_is_not_there_are_missing(work, tmp_path):
+    wanted = request(tmp_path / "out", ("none", "."), ("sub", "."), ("nor this", "below"))
+    fetched = Fetcher(work).fetch(wanted, left_files=True)
+    assert (fetched.missing, fetched.error) == (("none", "nor this"), None)
+    assert contents(tmp_path / "out") == {"deep/x": "x"}
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_keeps_its_name_in_the_destination(work, tmp_path, overwrite):
+    wanted = request(tmp_path / "out", ("sub/deep/x", "."), ("a", "."), overwrite=overwrite)
+    for _ in range(2):
+        fetched = Fetcher(work).fetch(wanted, left_files=True)
+        assert (fetched.missing, fetched.error) == ((), None)
+        assert contents(tmp_path / "out") == {"x": "x", "a": "a"}
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,12 @@ import os
 import pty
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from gc3libs.cmdline._messages import end_message, stopped_message
+from gc3libs.cmdline._messages import end_message, gc3_command, stopped_message
 from gc3libs.cmdline._picture import Picture, fit
 from gc3libs.cmdline._progress import Progress, ProgressView
 
@@ -252,6 +253,24 @@ def test_what_is_said_at_the_end() -> None:
         "  the rest:  gc3 status 'my flu'",
         "  results:   gc3 results 'my flu' -o 'my flu.csv'",
     ]
+
+
+def test_hints_name_gc3_as_the_shell_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    command = tmp_path / "my venv" / "bin" / "gc3"
+    command.parent.mkdir(parents=True)
+    monkeypatch.setattr(sys, "executable", str(command.with_name("python")))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert gc3_command() == "gc3"  # not there at all: the name says most
+    command.write_text("#!/bin/sh\n")
+    command.chmod(0o755)
+    assert gc3_command() == f"'{command}'"
+    monkeypatch.chdir(tmp_path)
+    assert gc3_command() == "'my venv/bin/gc3'"
+    assert "'my venv/bin/gc3' run flu" in stopped_message("flu", 0, 1, gc3=gc3_command())
+    monkeypatch.setenv("PATH", str(command.parent))
+    assert gc3_command() == "gc3"
 
 
 @pytest.mark.parametrize("width", range(1, 40))

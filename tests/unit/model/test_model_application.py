@@ -138,6 +138,7 @@ def test_names_as_backends_take_them():
         (ANY_OUTPUT, {"*": "./"}, (("*", "."),)),
         ([ANY_OUTPUT], {"*": "./"}, (("*", "."),)),
         ([("./", "./")], {"./": "./"}, (("*", "."),)),
+        ([("a", "x/..b")], {"a": "x/..b"}, (("a", "x/..b"),)),
         (["*.dat"], {"*.dat": "*.dat"}, (("*.dat", "*.dat"),)),
         ([Path("a")], {"a": "a"}, (("a", "a"),)),
     ],
@@ -161,6 +162,8 @@ def test_forms_of_outputs(given, kept, wanted):
         (["/abs"], InvalidArgument),
         ({"/abs": "a"}, InvalidArgument),
         (["../up"], InvalidArgument),
+        ([("a", "x/../../up")], InvalidArgument),
+        ([("a", "../")], InvalidArgument),
         ({"a": None}, TypeError),
     ],
 )

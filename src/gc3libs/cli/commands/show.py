@@ -6,6 +6,7 @@ import argparse
 import shlex
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -85,6 +86,10 @@ class _View:
         found = session.store.load_many([record.id], errors)
         self._task: Any = found.get(record.id)
         self._error = errors.get(record.id)
+        try:
+            getattr(self._task, "arguments", None)
+        except LoadError as err:  # it shows those of a task in it
+            self._task, self._error = None, err
         self._children = session.store.children(record.id)
 
     def facts(self) -> Iterator[tuple[str, str]]:
@@ -181,10 +186,19 @@ class _View:
             file = stream(self._session, self._record, which, name, self._details)
             if file is not None:
                 yield which, str(file)
-        if self._details.directory:
-            yield "runs in", self._details.directory
+        yield from self._job_directory()
         if self._details.traceback:
             yield "traceback", self._details.traceback.rstrip()
+
+    def _job_directory(self) -> Iterator[tuple[str, str]]:
+        """Where the job is; of one that is over, only its own directory, and if it was kept."""
+        directory = self._details.directory
+        if not directory:
+            return
+        if self._summary.state != "TERMINATED":
+            yield "runs in", directory
+        elif Path(directory).name == self._details.token and Path(directory).is_dir():
+            yield "ran in", directory
 
     def _past(self) -> Iterator[tuple[str, str]]:
         from gc3libs.model.termination import words
