@@ -322,7 +322,7 @@ class Run(Struct):
         details.reason = reason
         details.started, details.ended = started, ended
         if started is not None and ended is not None:
-            details.duration = ended - started
+            details.duration = max(0.0, ended - started)
         details.cpu_time = cpu_time
         details.memory, details.memory_is_bound = max_memory, memory_is_bound
         if signal:

@@ -221,7 +221,7 @@ class Supervisor:
             raise
         except CannotStart as err:
             record.reason = err.reason
-            record.ended = time.time()
+            record.ended = _moment_after(record)
             self._finish(job, err.exitcode << 8)
             return
         self._journal.add(f"P {job.token} {pid}\n")
@@ -280,7 +280,7 @@ class Supervisor:
             kill_group(pid, signal.SIGKILL)  # while the leader keeps its number from being reused
             _, status, usage = os.wait4(pid, 0)
             job = self._running.pop(pid)
-            job.record.ended = time.time()
+            job.record.ended = _moment_after(job.record)
             job.record.cpu = usage.ru_utime + usage.ru_stime
             job.record.memory = usage.ru_maxrss * 1024
             self._room.give_back(job)
@@ -340,3 +340,9 @@ def _wake_on_children() -> int:
     signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     return reading
+
+
+def _moment_after(record: Record) -> float:
+    """Now, by the time that has passed since the start: the clock may have been set meanwhile."""
+    passed = time.clock_gettime(time.CLOCK_BOOTTIME) - record.boottime
+    return (record.started or 0.0) + max(0.0, passed)
