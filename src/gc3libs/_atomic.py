@@ -11,6 +11,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -68,8 +69,16 @@ def write_all(fd: int, data: bytes) -> None:
 
 
 def open_inside(path: PathLike, flags: int) -> int:
-    """Open a file that must lie where it seems to: a symbolic link is an error (ELOOP)."""
-    return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    """Open a file that must lie where it seems to.
+
+    Raises:
+        OSError: It cannot be opened, or is something else, such as a symbolic link or a pipe.
+    """
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        os.close(fd)
+        raise OSError(errno.EINVAL, "it is no regular file", os.fspath(path))
+    return fd
 
 
 def sync_directory(path: PathLike | int) -> None:

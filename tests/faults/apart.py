@@ -13,7 +13,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import traceback
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -86,7 +85,7 @@ class Apart:
             with contextlib.suppress(AttributeError):
                 ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
             line.recv(1)
-            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=sys.__stderr__)
+            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=2)
             work(speaker(line))
             os._exit(0)
         except BaseException:  # noqa: BLE001  # the parent hears of it
@@ -104,8 +103,10 @@ class Apart:
 
     def end(self) -> Ended:
         """Wait for its end."""
-        with self._ours, self._ours.makefile("rb") as heard:
-            said = heard.read()
+        said = b""
+        with self._ours, contextlib.suppress(ConnectionResetError):  # killed before it listened
+            while heard := self._ours.recv(1 << 16):
+                said += heard
         return Ended(os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1]), said)
 
 

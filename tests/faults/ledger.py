@@ -25,7 +25,14 @@ def task(value: int) -> Task:
 
 def whole(found: Any) -> bool:
     """Whether a task is one of `task`'s, all of it of the same value."""
-    return found.jobname.startswith("task ") and found.ballast == bytes([found.value % 251]) * 300
+    named = bool(found.jobname == f"task {found.value}")
+    return named and bool(found.ballast == bytes([found.value % 251]) * 300)
+
+
+def change(found: Any, value: int) -> None:
+    """Make a task one of another value."""
+    found.value, found.jobname = value, f"task {value}"
+    found.ballast = bytes([value % 251]) * 300
 
 
 def speaker(line: socket.socket) -> Say:

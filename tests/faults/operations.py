@@ -7,7 +7,7 @@ from pathlib import Path
 
 from gc3libs.session import Session
 
-from .ledger import Say, task
+from .ledger import Say, change, task
 
 Operation = Callable[[Session, Say], None]
 
@@ -24,9 +24,7 @@ def add_several(session: Session, say: Say) -> None:
 def save_all(session: Session, say: Say) -> None:
     changed = list(session)[:3]
     for each in changed:
-        each.value += 1
-        each.jobname = f"task {each.value}"
-        each.ballast = bytes([each.value % 251]) * 300
+        change(each, each.value + 1)
         say("will", each.persistent_id, each.value)
     session.save_all()
     for each in changed:

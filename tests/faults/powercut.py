@@ -89,8 +89,8 @@ class _File:
 
     def after_a_cut(self, chance: random.Random | None) -> bytes:
         content = bytearray(self.safe)
-        for offset, data in self.pending if chance else ():
-            fate = chance.randrange(3)
+        for offset, data in self.pending:
+            fate = chance.randrange(3) if chance else 2
             if fate == 0:
                 _apply(content, offset, data)
             elif fate == 1 and data is not None:
@@ -221,8 +221,8 @@ class Disk:
     def after_a_cut(self, target: Path, chance: random.Random | None) -> None:
         """Write what a power failure leaves; without chance, nothing that was not synced."""
         names = dict(self._safe)
-        for change in self._pending if chance else ():
-            if chance.random() < 0.5:
+        for change in self._pending:
+            if chance and chance.random() < 0.5:
                 _move(names, change)
         for path, node in sorted(names.items()):
             place = target / os.path.relpath(path, self._root)

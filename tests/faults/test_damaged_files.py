@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gc3libs.exceptions import Error, LoadError, NewerFormat
+from gc3libs.exceptions import DamagedStore, Error, LoadError, NewerFormat
 from gc3libs.session import Session
 from gc3libs.workflow import ParallelTaskCollection
 
@@ -139,6 +139,20 @@ def test_a_damaged_file_of_the_session_is_named(whole_session: Place, damage: Da
     for _ in damaged(whole_session, damage, "*[tld]"):  # index.txt, store.url, created
         for id_, name in look(whole_session.path).items():
             assert NAMES.get(id_, name) == name
+
+
+@pytest.mark.parametrize("content", [b"sqlit", b"jobs", b"\0\0\0", b"a\nb", b"file:\xff\n\n7"])
+def test_what_is_no_url_is_not_taken_for_a_path(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
+) -> None:
+    """Fails if `Place.recorded_url` takes it as it is: a new store would be begun elsewhere."""
+    place.make()
+    (place.path / "store.url").write_bytes(content)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(DamagedStore, match=r"store\.url"):
+        Session(place.path)
+    assert list(Path.cwd().iterdir()) == []
 
 
 @pytest.mark.parametrize("damage", DAMAGES)

@@ -52,6 +52,8 @@ def trying(path: Path, operation: Operation, *, stays: bool) -> Work:
             except StoreError as err:
                 assert str(path) in str(err), str(err)
                 say("failed")
+                if session is not None:
+                    assert len(list(session)) == len(session), "what is listed is not there"
         if session is not None:
             with contextlib.suppress(StoreError):
                 session.close()
@@ -64,7 +66,7 @@ def trying(path: Path, operation: Operation, *, stays: bool) -> Work:
 def test_an_error_names_the_place_and_nothing_is_lost(
     place: Place, tmp_path: Path, name: str, error: str
 ) -> None:
-    """Fails if `Index._write_at_end` does not cut off what it could not write."""
+    """Fails (in its long form) if `Register._restore` brings back what was removed all the same."""
     need_strace()
     place.make(*range(1, 9))
     calm = on(place.path, OPERATIONS[name])

@@ -9,7 +9,6 @@ import random
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -17,7 +16,7 @@ from gc3libs.session import Session
 
 from .apart import long, need_strace
 from .conftest import Place
-from .ledger import Ledger, Say, task
+from .ledger import Ledger, Say, change, task
 from .operations import Operation, on
 from .powercut import Call, Disk, watch
 
@@ -70,11 +69,6 @@ def do_apart(session: Session, work: Callable[[Session], None]) -> None:
             os._exit(0)
         os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
-def change(found: Any, value: int) -> None:
-    changed = task(value)
-    found.value, found.jobname, found.ballast = value, changed.jobname, changed.ballast
 
 
 def moments(disk: Disk, calls: list[Call]) -> Iterator[tuple[bytes, Disk]]:

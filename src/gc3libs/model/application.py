@@ -126,10 +126,8 @@ class Application(Job):
             name = f"GC3Pie.{type(self).__name__}.{uuid4()}"
             logger.warning("an empty job name was replaced by %s", name)
         elif not (name[0].isascii() and name[0].isalpha()):
-            logger.warning(
-                "job name %r does not begin with a letter: it becomes GC3Pie.%s", name, name
-            )
-            name = f"GC3Pie.{name}"
+            given, name = name, f"GC3Pie.{name}"
+            logger.warning("job name %r does not begin with a letter: it becomes %r", given, name)
         return name
 
     def _stage_stdin(self, path: str) -> None:

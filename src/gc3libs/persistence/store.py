@@ -424,9 +424,34 @@ class Store(StorePrimitives):
 _stores: weakref.WeakSet[Store] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
+_forking = threading.RLock()
+_held: list[threading.RLock] = []
+
+
+def _before_fork() -> None:
+    """Let other threads end what they do: the child could not, and would hold their locks."""
+    _forking.acquire()
+    for store in tuple(_stores):
+        store._lock.acquire()
+        _held.append(store._lock)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forking
+    _forking = threading.RLock()
+    _held.clear()
     for store in tuple(_stores):
         store._after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork)
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import threading
+import weakref
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
@@ -26,7 +28,7 @@ class Index:
 
     Opening costs nothing, and counting no more than reading the file, which is parsed when an ID is
     asked for; the map of IDs is built when one is first looked up. Whoever writes holds the
-    session's lock and has called `refresh`.
+    session's lock and has called `refresh`. Several threads may look meanwhile.
 
     Args:
         path: Of the file.
@@ -38,6 +40,12 @@ class Index:
     ) -> None:
         self._path = path
         self._known_length = known_length
+        self._after_fork()
+        _indexes.add(self)
+
+    def _after_fork(self) -> None:
+        """Know nothing: what another thread was about to note is not noted in the child."""
+        self._lock = threading.RLock()
         self._signature: tuple[int, int, int] | None = None
         self._clear()
 
@@ -60,8 +68,9 @@ class Index:
             StoreUnavailable: It cannot be read.
         """
         try:
-            if _signature(self._path.stat()) != self._signature:
-                self._read()
+            with self._lock:
+                if _signature(self._path.stat()) != self._signature:
+                    self._read()
         except FileNotFoundError:
             raise DamagedStore(str(self._path.parent), f"{self._path.name} is missing") from None
         except OSError as err:
@@ -94,6 +103,10 @@ class Index:
             self._parse()
 
     def _parse(self) -> None:
+        with self._lock:
+            self._parse_new()
+
+    def _parse_new(self) -> None:
         for raw in self._unparsed:
             lines = raw if _is_clean(raw) else _cleaned(raw)
             if self._places is not None:
@@ -105,20 +118,31 @@ class Index:
     @property
     def fingerprint(self) -> str:
         """Of the content, as of the last `refresh`."""
-        return _fingerprint(self._size, self._crc)
+        with self._lock:
+            return _fingerprint(self._size, self._crc)
 
     def fingerprint_with(self, ids: Sequence[str]) -> str:
         """Of the content as it would be with these IDs appended."""
         new = _to_lines(ids)
-        return _fingerprint(self._size + len(new), zlib.crc32(new, self._crc))
+        with self._lock:
+            return _fingerprint(self._size + len(new), zlib.crc32(new, self._crc))
 
     def __len__(self) -> int:
         if self._length is None and self._unparsed:
-            self._length = self._known_length(self.fingerprint)
-        if self._length is None:
-            self._parse()
-            self._length = self._lines.count(b"\n")
-        return self._length
+            self._ask_length()
+        with self._lock:
+            if self._length is None:
+                self._parse()
+                self._length = self._lines.count(b"\n")
+            return self._length
+
+    def _ask_length(self) -> None:
+        """Without the lock, which those may wait for who are to answer."""
+        fingerprint = self.fingerprint
+        length = self._known_length(fingerprint)
+        with self._lock:
+            if fingerprint == self.fingerprint:
+                self._length = length
 
     def __iter__(self) -> Iterator[str]:
         self._parse()
@@ -133,6 +157,10 @@ class Index:
 
     def following(self, id_: str, count: int) -> list[str]:
         """An ID and those that come after it, `count` in all, or as many as there are."""
+        with self._lock:
+            return self._following(id_, count)
+
+    def _following(self, id_: str, count: int) -> list[str]:
         start = stop = self._map()[id_]
         for _ in range(count):
             stop = self._lines.find(b"\n", stop) + 1
@@ -141,10 +169,11 @@ class Index:
         return _to_ids(self._lines[start:stop])
 
     def _map(self) -> dict[str, int]:
-        self._parse()
-        if self._places is None:
-            self._places = dict(_places(self._lines, 0))
-        return self._places
+        with self._lock:
+            self._parse()
+            if self._places is None:
+                self._places = dict(_places(self._lines, 0))
+            return self._places
 
     # writing
 
@@ -157,7 +186,10 @@ class Index:
         Raises:
             StoreUnavailable: The file could not be written; it is as it was.
         """
-        new = _to_lines(ids)
+        with self._lock:
+            self._append(_to_lines(ids), durable)
+
+    def _append(self, new: bytes, durable: bool) -> None:
         try:
             fd = open_inside(self._path, os.O_WRONLY)
             try:
@@ -218,14 +250,27 @@ class Index:
             write_file(self._path, content, alone=True)
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self._path}: {err.strerror}") from err
-        self._signature = None
-        self.refresh()
+        with self._lock:
+            self._signature = None
+            self.refresh()
 
     @property
     def content(self) -> bytes:
         """All that the file holds, as of the last `refresh`."""
-        self._parse()
-        return bytes(self._lines)
+        with self._lock:
+            self._parse()
+            return bytes(self._lines)
+
+
+_indexes: weakref.WeakSet[Index] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for index in tuple(_indexes):
+        index._after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 def _signature(found: os.stat_result) -> tuple[int, int, int]:

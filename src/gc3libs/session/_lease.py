@@ -200,6 +200,8 @@ def _open(file: Path) -> int:
     while True:
         try:
             file.parent.mkdir(exist_ok=True)
+            if file.parent.is_symlink():
+                raise StoreUnavailable(f"{file.parent} is a symbolic link, and might lead anywhere")
             return os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
         except FileNotFoundError:
             if not file.parent.parent.is_dir():

@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import threading
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -31,6 +32,8 @@ class Place:
         self.run = self.path / "run"
         self._mutex = threading.RLock()
         self._depth = 0
+        self._fd: int | None = None
+        _places.add(self)
 
     # what is there
 
@@ -82,14 +85,26 @@ class Place:
             InvalidOperation: The session is not there any more.
         """
         with self._mutex:
-            fd = self._lock() if self._depth == 0 else None
+            if self._depth == 0:
+                self._fd = self._lock()
             self._depth += 1
             try:
                 yield
             finally:
-                self._depth -= 1
-                if fd is not None:
-                    os.close(fd)
+                self._depth = max(0, self._depth - 1)
+                if self._depth == 0:
+                    self._unlock()
+
+    def _unlock(self) -> None:
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            os.close(fd)
+
+    def _after_fork(self) -> None:
+        """In the child: the lock stays the parent's."""
+        self._mutex = threading.RLock()
+        self._depth = 0
+        self._unlock()
 
     def _lock(self) -> int:
         while True:
@@ -225,3 +240,37 @@ def _same(fd: int, path: Path) -> bool:
 
 def _quoted(path: str | os.PathLike[str]) -> str:
     return quote_from_bytes(os.fsencode(path))
+
+
+_places: weakref.WeakSet[Place] = weakref.WeakSet()
+_forking = threading.RLock()
+_held: list[threading.RLock] = []
+
+
+def _before_fork() -> None:
+    """Let other threads end what they do: the child could not, and would hold their locks."""
+    _forking.acquire()
+    for place in tuple(_places):
+        place._mutex.acquire()
+        _held.append(place._mutex)
+
+
+def _after_fork_in_parent() -> None:
+    while _held:
+        _held.pop().release()
+    _forking.release()
+
+
+def _after_fork_in_child() -> None:
+    global _forking
+    _forking = threading.RLock()
+    _held.clear()
+    for place in tuple(_places):
+        place._after_fork()
+
+
+os.register_at_fork(
+    before=_before_fork,
+    after_in_parent=_after_fork_in_parent,
+    after_in_child=_after_fork_in_child,
+)

@@ -50,7 +50,7 @@ def _rows(
             summary = by_id[id_]
             duration = None
             if summary.started is not None and summary.ended is not None:
-                duration = summary.ended - summary.started
+                duration = max(0.0, summary.ended - summary.started)
             yield (
                 summary.parameters,
                 {
