@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 
 EXAMPLES := sonnets refinement constants hubble primes
 
-.PHONY: help demo test check format lint types layers docs bench bench-quick clean $(EXAMPLES:%=example-%)
+.PHONY: help demo test check format lint types layers docs faults bench bench-quick clean $(EXAMPLES:%=example-%)
 
 help:
 	@echo "make demo         the influenza campaign, on this machine; again to go on"
@@ -16,6 +16,7 @@ help:
 	@echo "make docs         the documentation, as pages for the browser in build/site"
 	@echo "make bench        measure, and write benchmarks/README.md (half an hour)"
 	@echo "make bench-quick  see that the benchmarks run (seconds)"
+	@echo "make faults       kill, cut off, fill up and damage sessions: the long form (minutes)"
 	@echo "make clean        remove what the other targets made, results of the demo excepted"
 
 $(VENV)/core: pyproject.toml
@@ -62,6 +63,9 @@ layers: $(VENV)/installed
 docs: $(VENV)/installed
 	$(BIN)/zensical build --clean --strict
 	@rm -rf .cache
+
+faults: $(VENV)/installed
+	GC3_FAULTS=long $(PYTEST) -n auto tests/faults
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py

@@ -52,15 +52,7 @@ def run(
             nothing is lost.
         InvalidOperation: Called inside a job.
     """
-    if "GC3_JOB" in os.environ:
-        raise InvalidOperation(
-            f"gc3libs.run() was called inside the job {os.environ['GC3_JOB']}; put it under"
-            " `if __name__ == '__main__':`"
-        )
-    from gc3libs.session import Session  # whoever has a session has loaded it already
-
-    if not isinstance(session, Session):
-        raise InvalidType(f"gc3libs.run() takes a Session, not {session!r}")
+    _check(session)
     session.save_all()
     with (
         Interrupts() as interrupts,
@@ -112,3 +104,16 @@ def run(
     if not enough:
         watch.ended(counts)
     return counts
+
+
+def _check(session: object) -> None:
+    """See that this is a session, and that the program is no job of one."""
+    if "GC3_JOB" in os.environ:
+        raise InvalidOperation(
+            f"gc3libs.run() was called inside the job {os.environ['GC3_JOB']}; put it under"
+            " `if __name__ == '__main__':`"
+        )
+    from gc3libs.session import Session  # whoever has a session has loaded it already
+
+    if not isinstance(session, Session):
+        raise InvalidType(f"gc3libs.run() takes a Session, not {session!r}")
