@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
+from zlib import crc32
 
 import msgspec
 from msgspec.structs import replace
@@ -13,17 +14,17 @@ from gc3libs.persistence.record import Record, Summary, make_id, split_id
 COLUMNS: Final[Mapping[str, str]] = {
     "number": "key",
     "prefix": "text",
-    "class": "text",
     "session": "text",
     "position": "integer?",
     "leaf": "boolean",
+    "held": "boolean",
+    "class": "text",
     "state": "text",
     "returncode": "integer?",
     "jobname": "text",
     "info": "text",
     "resource": "text",
     "attempt": "integer",
-    "held": "boolean",
     "tags": "text",
     "created": "real",
     "changed": "real",
@@ -35,15 +36,22 @@ COLUMNS: Final[Mapping[str, str]] = {
     "parameters": "json",
     "revision": "integer",
     "version": "integer",
+    "checksum": "integer",
     "details": "blob",
     "payload": "blob",
 }
 """Names and kinds; `?` means that it may be empty.
 
-What is long comes last, as rows are read from their beginning.
+What is long comes last, as rows are read from their beginning. The checksum covers what stands
+around it, except session and position.
 """
 
-SUMMARY: Final = tuple(COLUMNS)[:22]
+_NAMES: Final = tuple(COLUMNS)
+_LEAF, _HELD, _FACTS, _JSON, REVISION, _END = map(
+    _NAMES.index, ("leaf", "held", "class", "parameters", "revision", "checksum")
+)
+
+SUMMARY: Final = _NAMES[:REVISION]
 """What a `Summary` is made of."""
 
 KEPT: Final = ("number", "prefix", "session", "position")
@@ -51,49 +59,66 @@ KEPT: Final = ("number", "prefix", "session", "position")
 
 UPDATED: Final = tuple(name for name in COLUMNS if name not in KEPT)
 
+_encode = msgspec.msgpack.Encoder().encode
 _encode_tags = msgspec.json.Encoder().encode
 _decode_tags = msgspec.json.Decoder(tuple[str, ...]).decode
 
 Row = tuple[Any, ...]
 
 
-def to_row(record: Record) -> Row:
-    """The values of `COLUMNS`."""
+def to_row(record: Record, *, json_kept: bool) -> Row:
+    """The values of `COLUMNS`.
+
+    Args:
+        json_kept: The database gives JSON back as it was written, so that the checksum covers it.
+    """
     s = record.summary
     prefix, number = split_id(s.id)
-    return (
+    row = (
         number,
         prefix,
-        s.cls,
         s.session,
         s.position,
         s.leaf,
+        s.held,
+        s.cls,
         s.state,
         s.returncode,
         s.jobname,
         s.info,
         s.resource,
         s.attempt,
-        s.held,
         encode_tags(s.tags),
-        s.created,
-        s.changed,
-        s.started,
-        s.ended,
-        s.cpu_time,
+        float(s.created),
+        float(s.changed),
+        _real(s.started),
+        _real(s.ended),
+        _real(s.cpu_time),
         s.memory,
         s.digest,
         s.parameters_json,
         record.revision,
         record.version,
-        record.details,
-        record.payload,
     )
+    details, payload = record.details, record.payload
+    return (*row, _checksum(row, details, payload, json_kept), details, payload)
+
+
+def _real(value: float | None) -> float | None:
+    """As a database gives it back: it has no NaN."""
+    return None if value is None or value != value else float(value)
+
+
+def _checksum(row: Row, details: bytes, payload: bytes, json_kept: bool) -> int:
+    """CRC-32 of what stands before a row's checksum, and after it."""
+    facts = row[_FACTS:_END] if json_kept else (*row[_FACTS:_JSON], *row[_JSON + 1 : _END])
+    head = _encode((row[0], row[1], row[_LEAF] == 1, row[_HELD] == 1, facts))
+    return crc32(payload, crc32(details, crc32(head)))
 
 
 def to_update(row: Row) -> Row:
     """The values of `UPDATED`, and those to find the row by: number, prefix, former revision."""
-    return (row[2], *row[5:], row[0], row[1], row[22] - 1)
+    return (*row[len(KEPT) :], row[0], row[1], row[REVISION] - 1)
 
 
 def to_summaries(rows: Iterable[Sequence[Any]]) -> list[Summary]:
@@ -115,7 +140,7 @@ def to_summaries(rows: Iterable[Sequence[Any]]) -> list[Summary]:
             resource,
             attempt,
             held == 1,
-            _decode_tags(tags) if tags else (),
+            _tags(tags) if tags else (),
             created,
             changed,
             started,
@@ -128,17 +153,17 @@ def to_summaries(rows: Iterable[Sequence[Any]]) -> list[Summary]:
         for (
             number,
             prefix,
-            cls,
             session,
             position,
             leaf,
+            held,
+            cls,
             state,
             returncode,
             jobname,
             info,
             resource,
             attempt,
-            held,
             tags,
             created,
             changed,
@@ -152,67 +177,35 @@ def to_summaries(rows: Iterable[Sequence[Any]]) -> list[Summary]:
     ]
 
 
-def to_records(rows: Iterable[Row]) -> list[Record]:
-    """Records from the values of `COLUMNS`; place by place, too."""
-    return [
-        Record(
-            Summary(
-                f"{prefix}.{number}",
-                cls,
-                session,
-                position,
-                leaf == 1,
-                state,
-                returncode,
-                jobname,
-                info,
-                resource,
-                attempt,
-                held == 1,
-                _decode_tags(tags) if tags else (),
-                created,
-                changed,
-                started,
-                ended,
-                cpu_time,
-                memory,
-                digest,
-                parameters,
-            ),
-            revision,
-            version,
-            details,
-            payload,
-        )
-        for (
-            number,
-            prefix,
-            cls,
-            session,
-            position,
-            leaf,
-            state,
-            returncode,
-            jobname,
-            info,
-            resource,
-            attempt,
-            held,
-            tags,
-            created,
-            changed,
-            started,
-            ended,
-            cpu_time,
-            memory,
-            digest,
-            parameters,
-            revision,
-            version,
-            details,
-            payload,
-        ) in rows
-    ]
+def _tags(text: str) -> tuple[str, ...]:
+    """Tags from their JSON list; none if that is damaged."""
+    try:
+        return _decode_tags(text)
+    except (msgspec.DecodeError, TypeError):
+        return ()
+
+
+def to_records(rows: Sequence[Row], *, json_kept: bool) -> Iterator[tuple[str, Record | None]]:
+    """IDs and records from the values of `COLUMNS`; no record where the row is damaged."""
+    summaries = to_summaries(row[:REVISION] for row in rows)
+    for row, summary in zip(rows, summaries, strict=True):
+        revision, version, checksum, details, payload = row[REVISION:]
+        record = None
+        if _is_checksum(checksum, row, details, payload, json_kept):
+            record = Record(summary, revision, version, details, payload)
+        yield summary.id, record
+
+
+def _is_checksum(checksum: Any, row: Row, details: bytes, payload: bytes, json_kept: bool) -> bool:
+    try:
+        return bool(_checksum(row, details, payload, json_kept) == checksum)
+    except (TypeError, UnicodeEncodeError):  # a value of another kind than its column's
+        return False
+
+
+def link_checksum(parent: int, position: int, child: int, prefix: str) -> int:
+    """CRC-32 of a row that says who owns whom."""
+    return crc32(f"{parent} {position} {child} {prefix}".encode())
 
 
 def row_id(row: Row) -> str:

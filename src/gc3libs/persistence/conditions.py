@@ -28,6 +28,9 @@ class Dialect(ABC):
     for_update = " FOR UPDATE"
     """Makes a SELECT keep others from changing what it read until the transaction ends."""
 
+    json_kept = False
+    """Whether a column of JSON gives back what was written, to the letter."""
+
     @abstractmethod
     def quote(self, name: str) -> str:
         """A table's or column's name."""

@@ -19,11 +19,14 @@ from gc3libs.exceptions import (
     LoadError,
     ObjectNotFound,
 )
+from gc3libs.persistence import frame
 from gc3libs.persistence.columns import (
     COLUMNS,
+    REVISION,
     UPDATED,
     Row,
     is_storable,
+    link_checksum,
     row_id,
     storable_summary,
     to_records,
@@ -31,6 +34,7 @@ from gc3libs.persistence.columns import (
     to_update,
 )
 from gc3libs.persistence.conditions import by_ids
+from gc3libs.persistence.frame import Damaged
 from gc3libs.persistence.record import (
     Guard,
     Record,
@@ -48,7 +52,8 @@ from gc3libs.persistence.relational_sessions import RelationalSessions
 
 T = TypeVar("T")
 
-_REVISION = list(COLUMNS).index("revision")
+LINK = ("parent", "position", "child", "prefix", "checksum")
+DAMAGED = "it is not as it was written (the checksum differs)"
 
 
 class _Stale(Exception):
@@ -84,7 +89,11 @@ class RelationalStore(RelationalSessions):
         sql = f"SELECT {self._columns} FROM {self._table} WHERE {condition}"
         rows = self._select(sql, parameters)
         wanted = frozenset(ids)
-        return {record.id: record for record in to_records(rows) if record.id in wanted}
+        return {
+            id_: record or LoadError(id_, self.url, DAMAGED)
+            for id_, record in to_records(rows, json_kept=self._dialect.json_kept)
+            if id_ in wanted
+        }
 
     def _write(
         self,
@@ -119,7 +128,8 @@ class RelationalStore(RelationalSessions):
     def _row(self, record: Record) -> Row:
         if not is_storable(record.summary):
             record = replace(record, summary=storable_summary(record.summary))
-        return to_row(record) + tuple(record.extra.get(name) for name in self._extra.names)
+        row = to_row(record, json_kept=self._dialect.json_kept)
+        return row + tuple(record.extra.get(name) for name in self._extra.names)
 
     def _update(self, tx: Transaction, rows: Sequence[Row]) -> None:
         if not rows:
@@ -137,7 +147,7 @@ class RelationalStore(RelationalSessions):
         for row in rows:
             if row_id(row) not in revisions:
                 raise ObjectNotFound(row_id(row), self.url)
-            if revisions[row_id(row)] != row[_REVISION] - 1:
+            if revisions[row_id(row)] != row[REVISION] - 1:
                 raise Conflict(row_id(row), self.url)
         raise Conflict(row_id(rows[0]), self.url)
 
@@ -211,11 +221,11 @@ class RelationalStore(RelationalSessions):
         if record.revision != 1:
             start = self._cut_children(tx, parent, start)
         rows = [
-            (parent, position, number, prefix)
+            (parent, position, number, prefix, link_checksum(parent, position, number, prefix))
             for position, (prefix, number) in enumerate(map(split_id, record.children or ()), start)
         ]
         if rows:
-            tx.insert(self._relation, ("parent", "position", "child", "prefix"), rows)
+            tx.insert(self._relation, LINK, rows)
 
     def _cut_children(self, tx: Transaction, parent: int, keep: int) -> int:
         """Leave the first `keep` children; at which position the next one goes.
@@ -250,12 +260,14 @@ class RelationalStore(RelationalSessions):
         parents = {split_id(id_)[1]: id_ for id_ in ids}
         condition, parameters = self._dialect.among("parent", "parents", list(parents))
         rows = self._select(
-            f"SELECT parent, prefix, child FROM {self._relation} WHERE {condition}"
+            f"SELECT {', '.join(LINK)} FROM {self._relation} WHERE {condition}"
             " ORDER BY parent, position",
             parameters,
         )
         children: dict[str, list[str]] = {}
-        for parent, prefix, child in rows:
+        for parent, position, child, prefix, checksum in rows:
+            if link_checksum(parent, position, child, prefix) != checksum:
+                raise LoadError(parents[parent], self.url, f"the row of a child: {DAMAGED}")
             children.setdefault(parents[parent], []).append(make_id(prefix, child))
         return children
 
@@ -281,9 +293,13 @@ class RelationalStore(RelationalSessions):
         for name in blobs:
             tx.change(f"DELETE FROM {self._blobs} WHERE name = :name", {"name": name})
         if blobs:
-            tx.insert(self._blobs, ("name", "data"), list(blobs.items()))
+            rows = [(name, frame.pack_bytes(data)) for name, data in blobs.items()]
+            tx.insert(self._blobs, ("name", "data"), rows)
 
     def _read_blob(self, key: str) -> bytes | None:
         sql = f"SELECT data FROM {self._blobs} WHERE name = :name"
         rows = self._select(sql, {"name": key})
-        return bytes(rows[0][0]) if rows else None
+        try:
+            return frame.unpack_bytes(bytes(rows[0][0])) if rows else None
+        except Damaged as err:
+            raise LoadError(key, self.url, str(err)) from err

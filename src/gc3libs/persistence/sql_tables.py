@@ -28,6 +28,7 @@ def metadata(name: str, server: ServerDialect, extra: ExtraFields) -> sa.MetaDat
         sa.Column("position", types["key"], primary_key=True, autoincrement=False),
         sa.Column("child", types["key"], nullable=False),
         sa.Column("prefix", types["word"], nullable=False),
+        sa.Column("checksum", types["integer"], nullable=False),
         sa.Index(f"{name}_owners", "child"),
     )
     add(

@@ -117,6 +117,8 @@ class SqliteStore(RelationalStore):
                     yield self._connection
             except sqlite3.Error as err:
                 raise sqlite_file.translate(err, self.path) from err
+            except UnicodeDecodeError as err:  # in SQLite's words about what is damaged
+                raise DamagedStore(str(self.path), str(err)) from err
 
     def _leave_to_parent(self) -> None:
         if self._connection is not None:
@@ -185,7 +187,8 @@ class SqliteStore(RelationalStore):
             self._index("place", "session, position"),
             self._index("counts", "session, leaf, state, returncode"),
             f"CREATE TABLE IF NOT EXISTS {self._relation} (parent INTEGER, position INTEGER,"
-            " child INTEGER, prefix TEXT, PRIMARY KEY (parent, position)) WITHOUT ROWID",
+            " child INTEGER, prefix TEXT, checksum INTEGER, PRIMARY KEY (parent, position))"
+            " WITHOUT ROWID",
             f"CREATE INDEX IF NOT EXISTS {self._name}_owners ON {self._relation} (child)",
             f"CREATE TABLE IF NOT EXISTS {self._blobs} (name TEXT PRIMARY KEY, data BLOB)",
             f"CREATE TABLE IF NOT EXISTS {self._sessions}"

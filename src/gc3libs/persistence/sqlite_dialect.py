@@ -15,6 +15,7 @@ class SqliteDialect(Dialect):
     """Of SQLite from 3.24 on."""
 
     for_update = ""
+    json_kept = True
 
     def quote(self, name: str) -> str:
         return f'"{name}"'
