@@ -58,6 +58,38 @@ def among_others(session: Session, say: Say) -> None:
     say("has", session.add(task(7)), 7)
 
 
+def in_turns(session: Session, say: Say) -> None:
+    """What one process has saved without a flush, another changes, or acknowledges."""
+    first = session.store.save(task(10))
+    session.load(first)
+    say("has", first, 10)
+
+    def change_and_flush(other: Session) -> None:
+        say("will", first, 20)
+        change(other.load(first), 20)
+        other.save_all()
+        say("has", first, 20)
+
+    do_apart(session, change_and_flush)
+    session.store.invalidate_cache()
+    say("will", first, 40)
+    found = session.store.load(first)
+    change(found, 40)
+    session.store.save(found)
+    session.flush()
+    unsynced = session.store.save(task(30))
+
+    def acknowledge(other: Session) -> None:
+        other.load(unsynced)
+        say("has", unsynced, 30)
+
+    do_apart(session, acknowledge)
+    say("will", unsynced, 50)
+    found = session.store.load(unsynced)
+    change(found, 50)
+    session.store.save(found)
+
+
 def do_apart(session: Session, work: Callable[[Session], None]) -> None:
     """Work in a process of its own, up to its end."""
     pid = os.fork()
@@ -81,11 +113,11 @@ def moments(disk: Disk, calls: list[Call]) -> Iterator[tuple[bytes, Disk]]:
         yield said, disk
 
 
-@pytest.mark.parametrize("work", [some_work, among_others])
+@pytest.mark.parametrize("work", [some_work, among_others, in_turns])
 def test_what_was_acknowledged_outlives_power_failures(
     place: Place, tmp_path: Path, work: Operation
 ) -> None:
-    """Fails without the `fsync` in `Index._write_at_end`, or in `write_file`."""
+    """Fails without the `fsync` in `Index._write_at_end`, in `write_file`, or the `Mark`s."""
     place.make(*((1, 2, 3, 4) if work is some_work else ()))
     ledger = place.ledger
     disk = Disk(place.path)

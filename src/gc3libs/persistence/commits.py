@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from collections.abc import Sequence
 
 from gc3libs.exceptions import Conflict
 from gc3libs.persistence.places import File, Place, children_place
+from gc3libs.persistence.state_file import UNKNOWN, Mark
 from gc3libs.persistence.tree import COMMIT, NEW, Tree
 
 _MOST_REMEMBERED = 100_000
@@ -19,13 +21,38 @@ class Commits:
         url: Of the store, for messages.
 
     Attributes:
-        sync_needed: Something was written that a power failure may lose.
+        wrote: Something was written here that a power failure may lose.
     """
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self._writer = secrets.token_hex(8)
+        self._mark = UNKNOWN
+        self._state = -1
         self._unsynced: set[Place] = set()  # new, so that replacing them needs no care
-        self.sync_needed = False
+        self._refused: dict[Place, str] = {}
+        self.wrote = False
+
+    def begin(self, tree: Tree, state: int) -> None:
+        """The lock was taken; `state` is the state file's descriptor."""
+        self._state = state
+        self._mark = tree.mark(state)
+        if self._mark.writer != self._writer:
+            self._unsynced.clear()
+        tree.recover()
+        if self._refused:
+            self._take_back(tree)
+
+    def announce(self, tree: Tree, *, durable: bool) -> None:
+        """Have other writers know what is about to happen."""
+        self._leave_mark(tree, synced=self._mark.synced and durable)
+        self.wrote |= not durable
+
+    def _leave_mark(self, tree: Tree, *, synced: bool) -> None:
+        mark = Mark(self._writer, synced)
+        if mark != self._mark:
+            tree.set_mark(self._state, mark)
+            self._mark = mark
 
     def put(self, tree: Tree, files: Sequence[File], *, durable: bool) -> None:
         """Write files so that all of them are there or none, even if this process is killed.
@@ -36,17 +63,16 @@ class Commits:
         if not files:
             return
         self._prepare(tree, files, durable=durable)
-        source = NEW
-        if len(files) > 1:
+        self.announce(tree, durable=durable)
+        if len(files) == 1:
+            self._place(tree, NEW, files[0])
+        else:
             tree.commit_new()
-            source = COMMIT
-        for file in files:
-            self._place(tree, source, file)
-        if source == COMMIT:
-            tree.end_commit()
+            self._place_all(tree, files)
+        self._refused.clear()
         if not durable:
             self._note_unsynced(files)
-        elif self.sync_needed:
+        elif not self._mark.synced:
             self.sync(tree)
         else:
             tree.sync_places({file.place[0] for file in files})
@@ -56,6 +82,7 @@ class Commits:
         try:
             for file in files:
                 tree.write_new(file.temporary, file.data)
+                tree.directory(file.place[0], make=True)
                 if file.kind == "append":
                     tree.reserve(file.place, len(file.data))
             if durable or any(self._has_to_last(file) for file in files):
@@ -75,8 +102,31 @@ class Commits:
             tree.remove((source, file.temporary))
             raise Conflict(file.name, self._url) from None
 
+    def _place_all(self, tree: Tree, files: Sequence[File]) -> None:
+        """Move a batch to its places; whoever takes the lock next goes on where this fails."""
+        try:
+            try:
+                for file in files:
+                    self._place(tree, COMMIT, file)
+                tree.end_commit()
+            except OSError:
+                tree.finish_commit()
+        except OSError:
+            self._refused = {file.place: file.kind for file in files}
+            raise
+
+    def _take_back(self, tree: Tree) -> None:
+        """Remove what is new of a batch of which the caller was told that it failed."""
+        for place, kind in self._refused.items():
+            if kind == "new":
+                tree.remove(place)
+        self._refused = {place: kind for place, kind in self._refused.items() if kind != "new"}
+
+    def was_refused(self, place: Place) -> bool:
+        """Whether what is there came there after the caller was told that it could not."""
+        return place in self._refused
+
     def _note_unsynced(self, files: Sequence[File]) -> None:
-        self.sync_needed = True
         for file in files:
             if file.kind == "new":
                 self._unsynced.update((file.place, children_place(file.name)))
@@ -84,11 +134,16 @@ class Commits:
             self._unsynced.clear()
 
     def sync(self, tree: Tree) -> None:
-        """Make everything survive a power failure."""
-        tree.sync_all()
+        """Make everything survive a power failure, whoever wrote it."""
+        if not self._mark.synced:
+            tree.sync_all()
+            self._leave_mark(tree, synced=True)
         self._unsynced.clear()
-        self.sync_needed = False
+        self.wrote = False
 
     def forget(self) -> None:
-        """In a process made by fork: take nothing for new."""
+        """In a process made by fork: be another writer."""
+        self._writer = secrets.token_hex(8)
         self._unsynced.clear()
+        self._refused.clear()
+        self.wrote = False

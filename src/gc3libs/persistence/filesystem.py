@@ -132,7 +132,7 @@ class FilesystemStore(Store):
                 self._make_directory()
                 with Tree(self.path) as tree, tree.locked() as state:
                     tree.next_number(state)  # refuses a newer format
-                    tree.recover()
+                    self._commits.begin(tree, state)
                     yield tree, state
             except OSError as err:
                 raise self._unavailable(err) from err
@@ -240,7 +240,8 @@ class FilesystemStore(Store):
             if data is None:
                 raise ObjectNotFound(record.id, self.url)
             header = frame.unpack_header(data)
-            if header.revision != record.revision - 1:
+            again = header.revision == record.revision and self._commits.was_refused(place)
+            if header.revision != record.revision - 1 and not again:
                 raise Conflict(record.id, self.url)
             return self._summary_from(tree, place, data, header)
         except (Damaged, NotAFile) as err:
@@ -262,6 +263,7 @@ class FilesystemStore(Store):
     ) -> None:
         with self._writing() as (tree, _):
             self._check_guard(tree, guard)
+            self._commits.announce(tree, durable=durable)
             note_removed(tree, ids, durable=durable)
             touched = set()
             for id_ in ids:
@@ -273,7 +275,6 @@ class FilesystemStore(Store):
                 touched.add(place[0])
             if durable:
                 tree.sync_places(touched)
-            self._commits.sync_needed |= not durable
 
     def _ids(self) -> Iterator[str]:
         with self._reading() as tree:
@@ -336,12 +337,19 @@ class FilesystemStore(Store):
     # durability
 
     def _sync(self) -> None:
-        if self._commits.sync_needed and self._pid == os.getpid():
-            with self._writing() as (tree, _):
-                self._commits.sync(tree)
+        if not self._commits.wrote or self._pid != os.getpid():
+            with self._reading() as tree:
+                if not tree.exists("") or tree.mark().synced:
+                    return
+                if not os.access(self.path, os.W_OK):
+                    tree.sync_all()
+                    return
+        with self._writing() as (tree, _):
+            self._commits.sync(tree)
 
     def _dispose(self) -> None:
-        self._sync()
+        if self._commits.wrote and self._pid == os.getpid():
+            self._sync()
         self._disposed = True
 
     # sessions

@@ -67,6 +67,7 @@ class SqliteStore(RelationalStore):
         self._has_digests = False
         self._full = self._always_full = False
         self._unsynced = False
+        self._synced_version = self._log = -1
         self._disposed = False
         if self.path.exists():
             self._run(lambda tx: None)
@@ -127,6 +128,7 @@ class SqliteStore(RelationalStore):
         self._mutex = threading.RLock()
         self._connection = None
         self._has_tables = self._full = self._unsynced = False
+        self._synced_version = -1
 
     def _open(self, write: bool) -> bool:
         """Have a connection; False if there is nothing to read yet."""
@@ -194,8 +196,7 @@ class SqliteStore(RelationalStore):
             f"CREATE TABLE IF NOT EXISTS {self._sessions}"
             " (uuid TEXT PRIMARY KEY, stamp TEXT, epoch INTEGER)",
             f"CREATE TABLE IF NOT EXISTS {self._meta} (name TEXT PRIMARY KEY, value INTEGER)",
-            f"INSERT OR IGNORE INTO {self._meta} VALUES ('format', {FORMAT}), ('next', 1),"
-            " ('syncs', 0)",
+            f"INSERT OR IGNORE INTO {self._meta} VALUES ('format', {FORMAT}), ('next', 1)",
         ):
             connection.execute(statement)
         connection.execute("COMMIT")
@@ -227,17 +228,27 @@ class SqliteStore(RelationalStore):
             self._full = full
 
     def _sync(self) -> None:
-        """SQLite syncs what it writes, so something has to change, if only a number."""
-        if self._unsynced:
-            sql = f"UPDATE {self._meta} SET value = value + 1 WHERE name = 'syncs'"
-            self._run(lambda tx: tx.change(sql), write=True, durable=True)
+        """All commits that are not in the file yet are in its log, by whichever process."""
+        if not self.path.exists():
+            return
+        with self._opened(write=False) as connection:
+            if self._always_full:
+                return
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            if self._unsynced or version != self._synced_version:
+                try:
+                    self._log = sqlite_file.sync_log(self.path, self._log)
+                except OSError as err:
+                    raise StoreUnavailable(f"{self.path}: cannot be synced: {err}") from err
+                self._unsynced, self._synced_version = False, version
 
     def _dispose(self) -> None:
         """Closing the last connection to a file moves the log into it, synced."""
         if self._pid != os.getpid():
             self._leave_to_parent()
         with self._mutex:
-            self._sync()
+            if self._unsynced:
+                self._sync()
             self._disposed = True
             self._has_tables = False
             if self._connection is not None:

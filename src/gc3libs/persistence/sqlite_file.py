@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
+from gc3libs._atomic import sync_directory
 from gc3libs.exceptions import DamagedStore, NotAStore, StoreError, StoreUnavailable
 
 BUSY_TIMEOUT = 60.0
@@ -73,6 +74,31 @@ def has_log(path: Path) -> bool:
     with suppress(FileNotFoundError):
         return path.with_name(f"{path.name}-wal").stat().st_size > 0
     return False
+
+
+def sync_log(path: Path, known: int) -> int:
+    """Make what was committed survive a power failure: it is in the file, synced, or in its log.
+
+    No lock of SQLite's is on the log, so that it may be opened, and closed, by others.
+
+    Args:
+        known: The log's inode when it was last synced here; -1: it was not.
+
+    Returns:
+        What it is now.
+    """
+    try:
+        fd = os.open(path.with_name(f"{path.name}-wal"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return -1
+    try:
+        os.fsync(fd)
+        inode = os.fstat(fd).st_ino
+    finally:
+        os.close(fd)
+    if inode != known:
+        sync_directory(path.parent)
+    return inode
 
 
 def _open(path: Path, mode: str) -> sqlite3.Connection:

@@ -29,7 +29,14 @@ from gc3libs.exceptions import InvalidValue
 from gc3libs.persistence import frame
 from gc3libs.persistence.places import Place, is_addition, is_bucket, is_new, place_of
 from gc3libs.persistence.record import split_id
-from gc3libs.persistence.state_file import parse_state, state_with
+from gc3libs.persistence.state_file import (
+    MARK_AT,
+    Mark,
+    parse_mark,
+    parse_number,
+    with_mark,
+    with_number,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -261,12 +268,16 @@ class Tree:
         _atomic.sync_filesystem(self.directory(""))
 
     def recover(self) -> None:
-        """Go on where a writer ended that was killed. Only for who holds the lock."""
+        """Go on where a writer ended that was cut off. Only for who holds the lock."""
         if self.exists(COMMIT):
-            for name in self.names(COMMIT):
-                self.place(COMMIT, name, durable=True, again=True)
-            self.end_commit()
+            self.finish_commit()
         self.discard_new()
+
+    def finish_commit(self) -> None:
+        """Move what lies in `commit` to its places, whether that was begun or not."""
+        for name in self.names(COMMIT):
+            self.place(COMMIT, name, durable=True, again=True)
+        self.end_commit()
 
     def discard_new(self) -> None:
         """Remove what lies in `new`."""
@@ -295,17 +306,29 @@ class Tree:
 
     def next_number(self, fd: int) -> int | None:
         """What the state file says; None if it does not."""
-        return parse_state(os.pread(fd, 200, 0), self.root)
+        return parse_number(os.pread(fd, 200, 0), self.root)
 
     def set_next_number(self, fd: int, number: int) -> None:
         """Have the state file say so."""
-        os.pwrite(fd, state_with(number), 0)
+        os.pwrite(fd, with_number(number), 0)
+
+    def mark(self, fd: int | None = None) -> Mark:
+        """What the last writer has left in the state file."""
+        if fd is not None:
+            return parse_mark(os.pread(fd, 200, 0))
+        return parse_mark(self.read(("", _STATE), 200) or b"")
+
+    def set_mark(self, fd: int, mark: Mark) -> None:
+        """Leave a mark."""
+        if os.fstat(fd).st_size < MARK_AT:
+            self.set_next_number(fd, highest_number(self) + 1)
+        os.pwrite(fd, with_mark(mark), MARK_AT)
 
     def check_format(self) -> None:
         """Raises `NewerFormat` if a later version made this store."""
         content = self.read(("", _STATE), 200)
         if content is not None:
-            parse_state(content, self.root)
+            parse_number(content, self.root)
 
 
 def buckets(tree: Tree) -> list[str]:

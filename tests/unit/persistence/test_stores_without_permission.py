@@ -9,7 +9,7 @@ import tempfile
 import pytest
 
 from gc3libs.exceptions import StoreUnavailable
-from gc3libs.persistence.factory import make_store
+from gc3libs.persistence import Persistable, make_store
 from gc3libs.persistence.record import Record, Summary
 
 NOBODY = 65534
@@ -112,3 +112,30 @@ def test_a_log_that_cannot_be_read_is_an_error_and_not_ignored(place):
     error = as_nobody(lambda: list(make_store(f"sqlite:{copy}/store.db")._ids()))
     assert isinstance(error, StoreUnavailable)
     assert f"{copy}/store.db" in str(error)
+
+
+def test_what_could_not_be_saved_can_be_saved_later(place):
+    place.chmod(0o777)
+
+    def work():
+        store = make_store(f"file:{place}/jobs")
+        first = Persistable()
+        store.save(first)
+        records = place / "jobs" / "00"
+        records.chmod(0o555)
+        first.step = 1
+        new = Persistable()
+        try:
+            store.save_many([first, new])
+            return "saved"
+        except StoreUnavailable:
+            pass
+        records.chmod(0o755)
+        first.step = 2
+        ids = store.save_many([first, new])
+        with make_store(f"file:{place}/jobs") as other:
+            return ids, other.list(), other.load(ids[0]).step
+
+    ids, listed, step = as_nobody(work)
+    assert listed == ids
+    assert step == 2
