@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import warnings
 from typing import TYPE_CHECKING, Any
 
 from gc3libs import defaults, exceptions, quantity, url
@@ -55,7 +56,6 @@ log = logging.getLogger("gc3.gc3libs")
 
 _LAZY = {
     "Engine": "gc3libs.engine",
-    "RetryableTask": "gc3libs.workflow",
     "Session": "gc3libs.session",
     "configure_logger": "gc3libs.compat.logs",
     "create_core": "gc3libs.core",
@@ -66,6 +66,8 @@ _LAZY = {
 
 _LAZY_MODULES = ("debug", "utils")
 
+_MOVED = {"RetryableTask": "gc3libs.workflow"}
+
 for _public in (Application, FunctionTask, Run, Task):
     _public.__module__ = __name__  # the name under which stores record them
 
@@ -75,6 +77,12 @@ def __getattr__(name: str) -> Any:
         return getattr(importlib.import_module(_LAZY[name]), name)
     if name in _LAZY_MODULES:
         return importlib.import_module(f"{__name__}.{name}")
+    if name in _MOVED:
+        place = _MOVED[name]
+        warnings.warn(
+            f"{__name__}.{name} has moved: use {place}.{name}", DeprecationWarning, stacklevel=2
+        )
+        return getattr(importlib.import_module(place), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

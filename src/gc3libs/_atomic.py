@@ -10,6 +10,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Iterator
@@ -20,6 +21,9 @@ _RENAME_NOREPLACE = 1
 _KEEP_SIZE = 1
 _UNSUPPORTED = (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP)
 
+_BESIDE = re.compile(r"\..+\.[0-9a-f]{12}\.new", re.DOTALL)
+_ABANDONED = 3600.0  # seconds; nothing that is written here takes as long
+
 PathLike = str | os.PathLike[str]
 
 
@@ -28,10 +32,12 @@ def write_file(
 ) -> None:
     """Replace, or make, a file as a whole; an existing one keeps its permissions.
 
+    What killed writers have left in the directory an hour ago, or earlier, is removed.
+
     Args:
         durable: When it returns, a power failure loses nothing.
         alone: Nobody else writes this file meanwhile, so that what a killed writer has left beside
-            it can be removed.
+            it can be removed at once.
 
     Raises:
         OSError: It could not be written; the old file is as it was, nothing else is left behind.
@@ -50,6 +56,7 @@ def write_file(
             write_all(fd, content)
             if durable:
                 os.fsync(fd)
+            now = os.fstat(fd).st_mtime
         finally:
             os.close(fd)
         beside.rename(target)
@@ -59,6 +66,18 @@ def write_file(
         raise
     if durable:
         sync_directory(target.parent)
+    if not alone:
+        _sweep(target.parent, now - _ABANDONED)
+
+
+def _sweep(directory: Path, before: float) -> None:
+    """Remove files that were being written and have not changed since, as far as one may."""
+    with contextlib.suppress(OSError):
+        for name in os.listdir(directory):  # noqa: PTH208
+            if name.endswith(".new") and _BESIDE.fullmatch(name):
+                path = directory / name
+                if path.lstat().st_mtime < before:
+                    path.unlink()
 
 
 def write_all(fd: int, data: bytes) -> None:

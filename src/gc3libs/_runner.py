@@ -20,6 +20,7 @@ import sys
 
 TYPE_CHECKING = False  # without importing typing
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 FORMAT = 1
@@ -67,12 +68,22 @@ def _is_found(cls: type, module: str) -> bool:
     return getattr(sys.modules.get(module), cls.__qualname__.partition(".")[0], None) is not None
 
 
-def main(call_file: str, outcome_file: str) -> int:
-    """Run the call; the exit code."""
-    call = _load(call_file)
+def load_file(name: str) -> Any:
+    """What a file holds."""
+    with open(name, "rb") as file:  # noqa: PTH123
+        return pickle.load(file)
+
+
+def main(call_file: str, outcome_file: str, load: Callable[[str], Any] = load_file) -> int:
+    """Run the call; the exit code.
+
+    Args:
+        load: Reads the files of the call.
+    """
+    call = load(call_file)
     code = 0
     try:
-        outcome = _pack(_call(call), call["main"])
+        outcome = _pack(_call(call, load), call["main"])
     except BaseException as error:  # noqa: BLE001  # whatever a function raises is its outcome
         outcome = _describe(error)
         code = _exit_code(error)
@@ -80,10 +91,10 @@ def main(call_file: str, outcome_file: str) -> int:
     return code
 
 
-def _call(call: dict[str, Any]) -> Any:
+def _call(call: dict[str, Any], load: Callable[[str], Any]) -> Any:
     sys.path[:0] = [path for path in call["path"] if path not in sys.path]
     if isinstance(call["function"], str):
-        function = _load(call["function"])
+        function = load(call["function"])
     else:
         module, qualname = call["function"]
         __import__(module)
@@ -92,13 +103,8 @@ def _call(call: dict[str, Any]) -> Any:
             function = getattr(function, part)
         function = getattr(function, "__gc3_function__", function)
     arguments = call["arguments"]
-    args, kwargs = _load(arguments) if isinstance(arguments, str) else arguments
+    args, kwargs = load(arguments) if isinstance(arguments, str) else arguments
     return function(*args, **kwargs)
-
-
-def _load(name: str) -> Any:
-    with open(name, "rb") as file:  # noqa: PTH123
-        return pickle.load(file)
 
 
 def _pack(value: Any, main_name: str) -> dict[str, Any]:
@@ -192,4 +198,4 @@ def _leave(outcome: dict[str, Any], name: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(main(sys.argv[1], sys.argv[2]))

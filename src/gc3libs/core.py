@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Self
 
 from gc3libs import engine as modern
 from gc3libs.cmdline._controller import ScriptEngine
 from gc3libs.cmdline._resources import Resource, are_named, find_resources
+from gc3libs.compat.background import BackgroundEngine
 from gc3libs.config import Configuration, load_settings
 from gc3libs.defaults import CONFIG_FILE_LOCATIONS
 from gc3libs.exceptions import InvalidOperation, LRMSSubmitError, OutputNotAvailableError
 from gc3libs.model import Job, Signals, State, Task
 from gc3libs.persistence.store import Store
 
-__all__ = ["Core", "Engine", "create_core", "create_engine"]
+__all__ = ["BgEngine", "Core", "Engine", "MatchMaker", "create_core", "create_engine"]
 
 
 class _Enough(Exception):
@@ -200,6 +201,34 @@ class Engine(ScriptEngine):
         **options: Any,
     ) -> None:
         super().__init__(controller._known, tasks, store, workdir, **options)
+
+
+class BgEngine(BackgroundEngine):
+    """An engine in a thread of its own.
+
+    Args:
+        lib: `"threading"`.
+        *args: An engine, or what `Engine` takes.
+        **options: As well.
+    """
+
+    def __init__(self, lib: str, *args: Any, **options: Any) -> None:
+        given = args[0] if args and isinstance(args[0], modern.Engine) else None
+        super().__init__(lib, Engine(*args, **options) if given is None else given)
+
+
+class MatchMaker:
+    """Which resources suit a task, and which of them is the best, as the task itself says."""
+
+    def filter(self, task: Any, resources: Sequence[Resource]) -> list[Resource]:
+        """Those on which the task can run."""
+        found: list[Resource] = task.compatible_resources(resources)
+        return found
+
+    def rank(self, task: Any, resources: Sequence[Resource]) -> list[Resource]:
+        """The same, the best first."""
+        found: list[Resource] = task.rank_resources(resources)
+        return found
 
 
 def create_core(

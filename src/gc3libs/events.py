@@ -81,6 +81,20 @@ class PollFailed(Event, frozen=True, kw_only=True):
     error: str
 
 
+class ResourceSetAside(Event, frozen=True, kw_only=True):
+    """A resource, by name, has failed and gets no tasks before `until` (UTC, as `time`)."""
+
+    resource: str
+    error: str
+    until: float
+
+
+class ResourceBack(Event, frozen=True, kw_only=True):
+    """A resource that was set aside answers again."""
+
+    resource: str
+
+
 Listener = Callable[[Any], object]
 
 

@@ -4,7 +4,8 @@
 Error
 ├── RecoverableError                 worth trying again as it is
 │   ├── SessionInUse                 somebody else is running the session
-│   └── DirectoryInUse               another engine uses the work directory
+│   ├── DirectoryInUse               another engine uses the work directory
+│   └── ResourceGone                 a resource that has jobs is not configured any more
 ├── UnrecoverableError               trying again changes nothing
 │   └── FatalError                   the program cannot go on; logged when made
 │       ├── InvalidUsage             the command line is wrong
@@ -152,6 +153,20 @@ class DirectoryInUse(RecoverableError):
 
     def __str__(self) -> str:
         return f"cannot run jobs in {self.path}: {self.reason}"
+
+
+class ResourceGone(RecoverableError):
+    """A resource has jobs, and is not configured any more."""
+
+    def __init__(self, resource: str) -> None:
+        super().__init__(resource)
+        self.resource = resource
+
+    def __str__(self) -> str:
+        return (
+            f"tasks are at the resource {self.resource!r}, which is not configured any more:"
+            " configure it again, or end them by gc3 kill"
+        )
 
 
 class UnrecoverableError(Error):

@@ -20,10 +20,12 @@ from gc3libs.compat.files import (
     update_parameter_in_file,
     write_contents,
 )
+from gc3libs.compat.history import History
 from gc3libs.compat.values import Enum, first, irange, parse_range, string_to_boolean, to_bytes
 
 __all__ = [
     "Enum",
+    "History",
     "Struct",
     "backup",
     "basename_sans",

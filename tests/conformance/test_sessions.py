@@ -369,6 +369,46 @@ def test_remove_keeps_a_child_that_is_listed_itself(sessions):
     assert session.counts(tree=True).total == 1
 
 
+@pytest.mark.parametrize("looked_at", [True, False])
+def test_a_removed_child_does_not_come_back_with_its_owner(sessions, looked_at):
+    """Neither as a new task, nor as one that cannot be loaded."""
+    session = sessions.open()
+    children = [task(name) for name in "abcd"]
+    id_ = session.add(Group(*children, jobname="group"))
+    removed = session.add(children[1])
+    if not looked_at:
+        children.clear()
+        session = sessions.open()
+        session.store.invalidate_cache()
+    group = session.load(id_)
+    assert len(group._owned()) == 4
+    session.remove(removed)
+    group.notes = "changed"
+    session.save_all()
+    assert [each.jobname for each in group._owned()] == ["a", "c", "d"]
+    assert [each.name for each in session.summaries()] == ["a", "c", "d"]
+    group._owned().pop()
+    group.notes = "changed again"
+    session.save_all()
+    other = sessions.open()
+    assert [each.jobname for each in other.load(id_)._owned()] == ["a", "c"]
+    assert removed not in other.store
+
+
+def test_a_child_that_was_removed_is_a_new_task_when_it_is_added(sessions):
+    session = sessions.open()
+    child = task("child")
+    group = Group(child, jobname="group")
+    id_ = session.add(group)
+    removed = session.add(child)
+    session.remove(removed)
+    group._owned().append(child)
+    group.notes = "changed"
+    session.save_all()
+    assert child.persistent_id not in (None, removed)
+    assert [each.jobname for each in sessions.open().load(id_)._owned()] == ["child"]
+
+
 def test_remove_without_flush_shows_in_memory_and_store_only(sessions):
     session = sessions.open()
     a, b = session.add_many(map(task, "ab"))

@@ -32,7 +32,7 @@ CHANGING = (
 """System calls after which something may lie on the disk that did not before."""
 
 PATIENCE = 30.0
-"""Seconds after which a process that has not come to its end says where it is, and fails."""
+"""Seconds in which a process should have come to its end."""
 
 _PR_SET_PTRACER = 0x59616D61
 _ANYBODY = ctypes.c_ulong(-1)
@@ -70,9 +70,13 @@ class Apart:
     """A process made by fork, which waits to be told to begin, and can say something.
 
     It speaks through a socket, so that none of the system calls that are watched is its own.
+
+    Args:
+        patience: Seconds after which it says where it is, and fails.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, patience: float = PATIENCE) -> None:
+        self._patience = patience
         self._ours, theirs = socket.socketpair()
         self.pid = os.fork()
         if self.pid == 0:
@@ -85,7 +89,7 @@ class Apart:
             with contextlib.suppress(AttributeError):
                 ctypes.CDLL(None).prctl(_PR_SET_PTRACER, _ANYBODY, 0, 0, 0)
             line.recv(1)
-            faulthandler.dump_traceback_later(PATIENCE, exit=True, file=2)
+            faulthandler.dump_traceback_later(self._patience, exit=True, file=2)
             work(speaker(line))
             os._exit(0)
         except BaseException:  # noqa: BLE001  # the parent hears of it
@@ -96,6 +100,11 @@ class Apart:
     def begin(self) -> None:
         """Let it work."""
         self._ours.send(b"g")
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
     def kill(self) -> None:
         """End it."""

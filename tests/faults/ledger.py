@@ -103,13 +103,14 @@ class Ledger:
         self._possible = {}
 
     def check_goes_on(self, path: Path) -> None:
-        """Without repair, tasks can be added, changed and removed; nothing lies about then."""
+        """Without repair, tasks can be added, changed, removed and run; nothing lies about then."""
         with _no_warnings(), _opened(path) as session:
             one, other = session.add_many([task(1), task(2)])
             session.load(one).value = 3
             session.save_all()
             session.remove(other)
             session.remove(one)
+            session.lease().release()
         left = [str(each) for pattern in LEFTOVERS for each in path.glob(pattern)]
         assert left == []
         self.check(path)

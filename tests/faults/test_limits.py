@@ -77,6 +77,25 @@ def test_a_full_disk(small: Place) -> None:
     small.ledger.check_goes_on(small.path)
 
 
+def test_a_disk_that_cannot_be_written_any_more(small: Place) -> None:
+    """Fails if opening or looking writes anything, or a refused task counts as added."""
+
+    def mounted(how: str) -> None:
+        subprocess.run(["mount", "-o", f"remount,{how}", str(small.path.parent)], check=True)
+
+    small.make(1, 2, 3)
+    mounted("ro")
+    small.ledger.check(small.path)
+    session = Session(small.path)
+    for call in (lambda: session.add(task(4)), lambda: session.remove("Task.1"), session.lease):
+        with pytest.raises(StoreError, match=str(small.path)):
+            call()
+    session.close()
+    mounted("rw")
+    small.ledger.check(small.path)
+    small.ledger.check_goes_on(small.path)
+
+
 def test_a_limit_on_the_length_of_files(place: Place) -> None:
     """Fails if a part of a record that was written is taken for all of it."""
     place.make(1, 2)

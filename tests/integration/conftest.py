@@ -1,6 +1,7 @@
 """What the integration tests share."""
 
 import fcntl
+import os
 import time
 from pathlib import Path
 
@@ -67,12 +68,14 @@ class Place:
         return stat.rpartition(")")[2].split()[0] not in "ZX"
 
     def processes(self, token):
-        """IDs of the living processes that belong to a job."""
+        """IDs of the living processes that belong to a job; other runs have jobs of this name."""
         mark = f"GC3_JOB={token}\0".encode()
+        home = f"{self.workdir}/"
         found = []
-        for entry in Path("/proc").iterdir():
+        for entry in Path("/proc").glob("[0-9]*"):
             try:
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes() + b"\0":
+                is_ours = os.readlink(entry / "cwd").startswith(home)
+                if is_ours and mark in (entry / "environ").read_bytes() + b"\0":
                     found.append(int(entry.name))
             except OSError:
                 continue

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
-from gc3libs.core import Core, Engine, create_core, create_engine
+from gc3libs.core import BgEngine, Core, Engine, MatchMaker, create_core, create_engine
 from gc3libs.exceptions import (
+    InvalidArgument,
     InvalidOperation,
     InvalidResourceName,
     LRMSSubmitError,
@@ -13,7 +16,9 @@ from gc3libs.exceptions import (
     OutputNotAvailableError,
 )
 from gc3libs.model import Application, State
-from gc3libs.quantity import MB
+from gc3libs.quantity import MB, seconds
+
+PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
@@ -88,7 +93,7 @@ def test_submitting_twice_changes_nothing(core):
 
 def test_resources_are_selected():
     with create_core(cfg_dict=two()) as core:
-        assert sorted(core.resources) == ["large", "small"]
+        assert sorted(core.resources) == ["cluster", "large", "small"]
         assert core.get_backend("small").max_cores == 1
         assert core.select_resource("l*") == 1
         assert [each.name for each in core.get_resources() if each.enabled] == ["large"]
@@ -113,7 +118,7 @@ def two():
 
 def test_without_a_usable_resource_there_is_no_core():
     with pytest.raises(NoResources, match="cluster"):
-        create_core(cfg_dict={"resource/cluster": {"type": "slurm"}})
+        create_core(cfg_dict={"resource/cluster": {"type": "ec2+shellcmd"}})
 
 
 def test_an_engine_on_a_core():
@@ -155,3 +160,51 @@ def test_an_engine_with_so_many_cores():
 def test_an_option_that_nobody_knows_is_an_error():
     with pytest.raises(TypeError):
         create_engine(max_in_fligth=3)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_an_engine_in_the_background(core, tmp_path, given):
+    engine = BgEngine("threading", *([Engine(core)] if given else [core]))
+    before, over = threading.Event(), threading.Event()
+    first, second = echo("first"), echo("second")
+    engine.add(first)
+    engine.trigger_before_progress(before.set)
+    engine.start(0.01 * seconds)
+    assert before.wait(PATIENCE)
+    engine.add(second)
+
+    def look():
+        if engine.counts()["TERMINATED"] == 2:
+            over.set()
+        else:
+            engine.trigger_after_progress(look)
+
+    engine.trigger_after_progress(look)
+    assert over.wait(PATIENCE)
+    with pytest.raises(InvalidOperation, match="stop"):
+        engine.start(1 * seconds)
+    engine.stop(wait=True)
+    assert not engine.running
+    assert (first.execution.returncode, second.execution.returncode) == (0, 0)
+    engine.remove(second)
+    assert engine.counts()["total"] == 1
+    engine.close()
+
+
+def test_what_is_called_in_the_background_may_raise(core, caplog):
+    engine = BgEngine("threading", core)
+    engine.trigger_before_progress(int, "x")
+    engine.progress()
+    assert "int() with base 10" in caplog.text
+    with pytest.raises(InvalidArgument, match="'threading' only"):
+        BgEngine("gevent", core)
+    engine.close()
+
+
+def test_a_match_maker_asks_the_task(core):
+    small = echo()
+    large = echo(requested_cores=10_000)
+    matcher = MatchMaker()
+    assert matcher.filter(large, core.get_resources()) == []
+    assert matcher.filter(small, core.get_resources()) == core.get_resources()
+    assert matcher.rank(small, core.get_resources()) == core.get_resources()

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import statistics
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -156,6 +157,129 @@ def test_outputs_can_replace_older_ones(run, engine, tmp_path):
     run(shell("echo 1 >a", outputs=["a"], output_dir=f"{tmp_path}/out"))
     assert (tmp_path / "out" / "a").read_text() == "1\n"
     assert (tmp_path / "out" / "other").read_text() == "old"
+
+
+def test_outputs_of_running_jobs_can_be_had(engine, tmp_path):
+    """What is there already, and what has changed; at the end no older version is kept."""
+    go, out = tmp_path / "go", tmp_path / "out"
+    script = f"""mkdir d; echo 1 >d/a; echo same >b; ln -s /etc/passwd c
+        while [ ! -e {go} ]; do sleep 0.02; done; echo 22 >>d/a
+        while [ ! -e {go}.2 ]; do sleep 0.02; done; echo 333 >>d/a"""
+    task = shell(script, (), ["*"], str(out))
+    engine.retrieve_running = engine.retrieve_overwrites = True
+    seen, written = [], set()
+
+    def look(engine):
+        if (out / "d" / "a").exists() and task.execution.state is State.RUNNING:
+            seen.append((out / "d" / "a").read_text())
+            assert not (out / "c").exists()
+            written.add((out / "b").stat().st_ino)
+            (go if seen[-1] == "1\n" else tmp_path / "go.2").touch()
+
+    engine.add(task)
+    engine.run(look)
+    assert {"1\n", "1\n22\n"} <= set(seen)
+    assert (out / "d" / "a").read_text() == "1\n22\n333\n"
+    assert sorted(os.listdir(out)) == ["b", "c", "d"]
+    assert len(written) == 1  # it was not copied again
+    assert os.listdir(tmp_path / "out" / "d") == ["a"]
+    assert not list(tmp_path.glob("out.~*"))
+
+
+def test_outputs_of_running_jobs_never_replace_older_ones_unless_told_so(engine, tmp_path):
+    task = shell("echo new >a; sleep 1.5", (), ["a"], str(tmp_path / "out"))
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a").write_text("old")
+    engine.retrieve_running = True
+    engine.add(task)
+    engine.run()
+    assert (tmp_path / "out.~1~" / "a").read_text() == "old"
+    assert (tmp_path / "out" / "a").read_text() == "new\n"
+
+
+class Curious(Application):
+    def running(self):
+        self.seen = self.execution.lrms_execdir
+
+
+def test_where_a_job_ran_is_told_as_long_as_that_is_of_use(run):
+    script = "while [ ! -e go ]; do touch go; sleep 0.2; done; exit {}"
+    well, badly = (
+        Curious(["/bin/sh", "-c", script.format(code)], [], ["go"], None) for code in (0, 3)
+    )
+    assert not hasattr(well.execution, "lrms_execdir")
+    nothing = shell("exit 3")
+    well_again, badly_again, nothing_again = run(well, badly, nothing)
+    assert Path(well.seen).parent.name == "scratch"
+    assert well_again.execution.lrms_execdir is None
+    assert os.listdir(badly_again.execution.lrms_execdir) == ["go"]
+    assert nothing_again.execution.lrms_execdir is None
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of a megabyte."""
+    mounted = tmp_path / "small"
+    mounted.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1M", "tmpfs", str(mounted)]
+    if subprocess.run(command, capture_output=True, check=False).returncode != 0:
+        pytest.skip("mounting needs root")
+    yield mounted
+    subprocess.run(["umount", str(mounted)], check=True)
+
+
+@pytest.mark.parametrize("names", [["*"], ["a"], ["d"]], ids=["all", "a file", "a directory"])
+def test_outputs_wait_for_room_on_a_disk_that_is_full(engine, store, tmp_path, small_disk, names):
+    """The task is not over before they are there; others go on meanwhile."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(900_000))
+    script = "mkdir d; head -c 300000 /dev/zero | tee d/b >a"
+    large = shell(script, (), names, f"{small_disk}/large", jobname="large")
+    others = [shell("echo >a", (), ["a"], f"{tmp_path}/{n}") for n in range(9)]
+    waited = []
+
+    def look(engine):
+        record = store.record(large.persistent_id).summary if large.persistent_id else None
+        if record is None or not record.info.startswith("outputs have to wait"):
+            return
+        waited.append(record.state)
+        assert os.listdir(small_disk) == ["ballast"]  # no half of a copy takes room
+        if all(other.execution.state is State.TERMINATED for other in others):
+            ballast.unlink(missing_ok=True)
+
+    for task in (large, *others):
+        engine.add(task)
+    engine.run(look)
+    assert set(waited) == {"TERMINATING"}
+    assert end_of(large) == ended()
+    assert sum("outputs have to wait" in line for line in large.execution.history) == 1
+    place = large.output_path
+    sizes = {str(each.relative_to(place)): each.stat().st_size for each in place.rglob("?")}
+    expected = {"a": 300_000, "d": sizes.get("d"), "d/b": 300_000, "b": 300_000}
+    assert sizes
+    assert all(expected[name] == size for name, size in sizes.items())
+    assert os.listdir(small_disk) == ["large"]
+
+
+def test_inputs_wait_for_room_on_a_disk_that_is_full(store, tmp_path, small_disk):
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(900_000))
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "large").write_bytes(bytes(300_000))
+    task = shell("test $(wc -c <data/large) = 300000", [str(data)], (), None)
+    seen = []
+
+    def look(engine):
+        seen.append(task.execution.state)
+        if seen.count(State.SUBMITTED) > 1:
+            ballast.unlink(missing_ok=True)
+
+    with create_engine(store=store, workdir=small_disk / "run", cores=2) as engine:
+        engine.add(task)
+        engine.run(look)
+    assert end_of(task) == ended()
+    assert not ballast.exists()
 
 
 def test_doing_it_again_keeps_the_old_outputs(run, engine, tmp_path):

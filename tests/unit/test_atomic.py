@@ -2,6 +2,7 @@
 
 import errno
 import os
+import signal
 import stat
 import threading
 
@@ -30,6 +31,40 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     with pytest.raises(OSError):
         _atomic.write_file(path, b"new")
     assert os.listdir(tmp_path) == ["directory"]
+
+
+def killed_while_writing(path):
+    """Have a process be killed right before it gives the file its name; what it has left."""
+    before = set(path.parent.iterdir())
+    pid = os.fork()
+    if pid == 0:
+        os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+        _atomic.write_file(path, b"half")
+    os.waitpid(pid, 0)
+    (left,) = set(path.parent.iterdir()) - before
+    return left
+
+
+def test_what_killed_writers_have_left_is_removed_by_a_later_one(tmp_path):
+    mine = tmp_path / ".mine.new"
+    mine.touch()
+    path = tmp_path / "file"
+    late, fresh = (killed_while_writing(path) for _ in range(2))
+    of_another = killed_while_writing(tmp_path / "another")
+    for each in (late, of_another, mine):
+        os.utime(each, (0, 0))
+    _atomic.write_file(path, b"whole")
+    assert path.read_bytes() == b"whole"
+    assert set(tmp_path.iterdir()) == {path, fresh, mine}
+
+
+def test_a_directory_that_cannot_be_listed_is_written_all_the_same(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "no", path)
+
+    monkeypatch.setattr(os, "listdir", refuse)
+    _atomic.write_file(tmp_path / "file", b"whole")
+    assert (tmp_path / "file").read_bytes() == b"whole"
 
 
 def test_the_longest_name_can_be_written(tmp_path):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from gc3libs.backends._staging import climbs, remove
+from gc3libs.backends._staging import climbs, copy_tree, may_pass, remove
 from gc3libs.backends.base import Fetched, FetchRequest
 
 _ANYTHING = "*"
@@ -39,13 +39,17 @@ class Fetcher:
         self._notes = workdir / "fetched"
 
     def fetch(self, request: FetchRequest, *, left_files: bool) -> Fetched:
-        """Fetch one job's outputs; `left_files` tells whether it left any when it ended."""
+        """Fetch one job's outputs; `left_files` tells whether it left any when it ended.
+
+        What could not be fetched stays where it is, so that it can be tried again.
+        """
         if request.destination is None:
             return Fetched(token=request.token)
         try:
             return self._fetch(request, Path(os.path.normpath(request.destination)), left_files)
-        except (OSError, shutil.Error) as err:
-            return Fetched(token=request.token, error=f"cannot fetch its outputs: {err}")
+        except OSError as err:
+            error = f"cannot fetch its outputs: {err}"
+            return Fetched(token=request.token, error=error, may_pass=may_pass(err))
 
     def free(self, tokens: Collection[str]) -> None:
         """Remove what is left of fetching these jobs."""
@@ -154,7 +158,11 @@ class Fetcher:
         """To another file system: copy, rename the source in proof of it, then rename the copy."""
         beside = _beside(destination, token)
         remove(beside)
-        shutil.copytree(source, beside, symlinks=True)
+        try:
+            copy_tree(source, beside)
+        except OSError:
+            remove(beside)  # it takes room that others may need
+            raise
         self._notes.mkdir(exist_ok=True)
         source.rename(self._notes / f"{token}:copied")
         self._finish_copy(destination, token)
@@ -243,7 +251,7 @@ def _transfer(source: Path, place: Path, *, copy: bool) -> None:
             return
         source.replace(place)
     elif source.is_dir() and not source.is_symlink():
-        shutil.copytree(source, place, symlinks=True, dirs_exist_ok=True)
+        copy_tree(source, place)
     else:
         beside = _beside(place, "copy")
         shutil.copy2(source, beside, follow_symlinks=False)

@@ -14,7 +14,18 @@ from urllib.parse import unquote, urlsplit
 from gc3libs.backends.base import JobRefused, JobSpec
 from gc3libs.exceptions import RecoverableError
 
-_PASSING = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EMFILE, errno.ENFILE))
+_PASSING = frozenset(
+    (
+        *(errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+        *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EINTR, errno.EAGAIN),
+    )
+)
+"""There is no room, or a disk, or its server, does not do its work at the moment."""
+
+
+def may_pass(err: OSError) -> bool:
+    """Whether what failed may be possible after a while."""
+    return err.errno in _PASSING
 
 
 def check_names(job: JobSpec) -> None:
@@ -54,7 +65,7 @@ def stage(job: JobSpec, directory: Path) -> None:
         _prepare(job, directory)
     except OSError as err:
         remove(directory)
-        if err.errno in _PASSING:
+        if may_pass(err):
             raise RecoverableError(f"cannot stage the inputs of {job.token}: {err}") from err
         raise JobRefused(job.token, f"its inputs cannot be copied: {err}") from err
     except BaseException:
@@ -76,23 +87,38 @@ def make(directory: Path) -> None:
 
 
 def _bring(job: JobSpec, source: str, target: Path) -> None:
-    path = _local_path(job, source)
+    path = local_path(job, source)
     try:
         is_directory = stat.S_ISDIR(path.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError) as err:
         raise JobRefused(job.token, f"its input {str(path)!r} does not exist") from err
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        if is_directory:
-            shutil.copytree(path, target, symlinks=True, dirs_exist_ok=True)
+    if is_directory:
+        copy_tree(path, target)
+    else:
+        shutil.copy2(path, target)
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy what is in a directory into another, which may have some of it; links stay links.
+
+    Raises:
+        OSError: Something cannot be copied; what was copied before stays.
+    """
+    target.mkdir(exist_ok=True)
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        if entry.is_symlink():
+            place.unlink(missing_ok=True)
+            place.symlink_to(entry.readlink())
+        elif entry.is_dir():
+            copy_tree(entry, place)
         else:
-            shutil.copy2(path, target)
-    except shutil.Error as err:
-        first = err.args[0][0]
-        raise JobRefused(job.token, f"its input {first[0]!r} cannot be copied: {first[2]}") from err
+            shutil.copy2(entry, place)
+    shutil.copystat(source, target)
 
 
-def _local_path(job: JobSpec, source: str) -> Path:
+def local_path(job: JobSpec, source: str) -> Path:
     if source.startswith("/"):
         return Path(source)
     url = urlsplit(source)

@@ -34,10 +34,13 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
         join: Standard error goes where standard output goes.
         capture: Keep the first 10 MB of undeclared streams in the backend's logs; False: discard
             them.
-        cores: Slots that the job occupies.
+        cores: Slots that the job occupies, on each node.
+        nodes: Machines that it occupies at the same time.
+        gpus: On each node.
         memory: Bytes that the job is counted with when jobs are placed; None: nothing.
         memory_limit: Bytes of resident size above which the job is ended; None: no limit.
         walltime: Seconds after which the job is ended; None: no limit.
+        queue, account, qos: As a batch system's site calls them; None: as its resource says.
     """
 
     token: str
@@ -55,6 +58,11 @@ class JobSpec(msgspec.Struct, frozen=True, kw_only=True):
     memory: int | None = None
     memory_limit: int | None = None
     walltime: float | None = None
+    nodes: int = 1
+    gpus: int = 0
+    queue: str | None = None
+    account: str | None = None
+    qos: str | None = None
 
 
 class JobState(enum.StrEnum):
@@ -127,11 +135,18 @@ class FetchRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fetched(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a `FetchRequest`: names promised and not there, or why it failed."""
+    """What came of a `FetchRequest`: names promised and not there, or why it failed.
+
+    Attributes:
+        missing: Names in the job's directory.
+        error: Why it failed; None if it did not.
+        may_pass: What failed, such as a full disk, may be over when the same is asked for again.
+    """
 
     token: str
     missing: tuple[str, ...] = ()
     error: str | None = None
+    may_pass: bool = False
 
 
 class JobRefused(Error):
@@ -199,6 +214,18 @@ class Backend(ABC):
         """Bring outputs to where they are wanted.
 
         Cut off at any point, the same call goes on where it was.
+        """
+
+    def snapshot(  # noqa: B027  # most backends cannot do it
+        self, requests: Sequence[FetchRequest], *, changed_only: bool = True
+    ) -> None:
+        """Copy what running jobs have written so far to where they want it, over earlier copies.
+
+        A backend that cannot do it does nothing.
+
+        Args:
+            requests: One for each job; `overwrite` is not looked at.
+            changed_only: Leave out files that were copied before and have not changed.
         """
 
     @abstractmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
@@ -23,19 +24,47 @@ def complete(words: Sequence[str]) -> int:
     """Print what the word that is being typed could become, one a line.
 
     Args:
-        words: The place of that word, then all words of the line, `gc3` first.
+        words: The shell; then, for bash, how much of the line is typed, the line, and what bash
+            takes for the word; for others the place of that word, and all words of the line, `gc3`
+            first.
     """
     try:
-        place, line = int(words[0]), list(words[1:])
-    except (IndexError, ValueError):
+        shell, number, *line = words
+        split = _split_line if shell == "bash" else _at
+        before, typed, known = split(line, int(number))
+        found = list(islice(_candidates(before[1:], typed), _MOST))
+    except (ValueError, TypeError, Error):
         return 0
-    typed = line[place] if place < len(line) else ""
-    try:
-        found = list(islice(_candidates(line[1:place], typed), _MOST))
-    except Error:
-        return 0
-    sys.stdout.write("".join(f"{each}\n" for each in found))
+    sys.stdout.write("".join(f"{each[known:]}\n" for each in found))
     return 0
+
+
+def _at(line: Sequence[str], place: int) -> tuple[Sequence[str], str, int]:
+    return line[:place], line[place] if place < len(line) else "", 0
+
+
+def _split_line(line: Sequence[str], point: int) -> tuple[Sequence[str], str, int]:
+    """Words before the cursor, the one at it, and how much of that bash takes for other words.
+
+    Bash splits at = and : too, which names of tasks may have in them.
+    """
+    whole, word = line
+    text = whole.encode()[:point].decode(errors="replace")
+    words = _words(text)
+    typed = "" if text[-1:].isspace() else words.pop()
+    of_bash = "" if word in ("=", ":") else word.strip("\"'")
+    known = len(typed) - len(of_bash) if typed.endswith(of_bash) else 0
+    return words, typed, known
+
+
+def _words(text: str) -> list[str]:
+    """The words of a line as the shell takes it; a quotation may still be open."""
+    for end in ("", "'", '"'):
+        try:
+            return shlex.split(text + end)
+        except ValueError:
+            continue
+    return text.split()
 
 
 def _candidates(before: Sequence[str], typed: str) -> Iterator[str]:

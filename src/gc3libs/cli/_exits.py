@@ -16,6 +16,8 @@ IN_FLIGHT: Final = 4
 WAITING: Final = 8
 """`run` and `wait`: some are new."""
 USAGE: Final = 64
+FAULT: Final = 70
+"""A fault of gc3 itself."""
 TIMED_OUT: Final = 124
 INTERRUPTED: Final = 130
 PIPE: Final = 141

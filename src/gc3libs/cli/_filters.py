@@ -5,34 +5,19 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from gc3libs._clock import SYSTEM
 from gc3libs.cli._exits import UsageError
-from gc3libs.cli._words import WORDS, duration_of, number_of, state_word
+from gc3libs.cli._words import WORDS, state_word
 from gc3libs.exceptions import InvalidValue
-from gc3libs.persistence import Summary
+from gc3libs.persistence import Summary, facts
+from gc3libs.persistence.record import Comparison, Fact
 
 FIELDS: Final[dict[str, Callable[[Summary], Any]]] = {
-    "id": lambda s: s.id,
-    "number": lambda s: number_of(s.id),
-    "name": lambda s: s.name,
+    **facts.FIELDS,
     "state": state_word,
-    "returncode": lambda s: s.returncode,
-    "exitcode": lambda s: None if s.returncode is None else s.returncode >> 8 & 0xFF,
-    "signal": lambda s: None if s.returncode is None else s.returncode & 0x7F,
-    "attempt": lambda s: s.attempt,
-    "held": lambda s: s.held,
     "tags": lambda s: s.tags,
-    "resource": lambda s: s.resource,
-    "created": lambda s: s.created,
-    "changed": lambda s: s.changed,
-    "started": lambda s: s.started,
-    "ended": lambda s: s.ended,
-    "duration": duration_of,
-    "cpu_time": lambda s: s.cpu_time,
-    "memory": lambda s: s.memory,
-    "info": lambda s: s.info,
 }
 """What a condition, a column or an order can name besides parameters."""
 
@@ -77,14 +62,30 @@ def lookup_in(summary: Summary, parameters: dict[str, Any]) -> Callable[[str], A
     return value
 
 
-def filters_of(args: argparse.Namespace) -> tuple[dict[str, Any], list[Callable[[Summary], bool]]]:
-    """For `Session.summaries`, and what that cannot look for."""
+class Filters(NamedTuple):
+    """Which tasks the options choose.
+
+    Attributes:
+        asked: Filters for `Session.summaries`; `where`, too, in `Query`.
+        predicates: What has to be true besides.
+    """
+
+    asked: dict[str, Any]
+    where: tuple[tuple[Comparison, ...], ...]
+    predicates: list[Callable[[Summary], bool]]
+
+
+def filters_of(args: argparse.Namespace) -> Filters:
+    """What the options of `add_filters` say."""
     filters: dict[str, Any] = {}
+    where: tuple[tuple[Comparison, ...], ...] = ()
     predicates: list[Callable[[Summary], bool]] = []
     words = list(_state_words(args))
     if words:
         states = {state for word in words for state in _STATES.get(word, (_as_state(word),))}
         filters["states"] = sorted(states)
+        if len(words) == 1 and words[0] in ("waiting", "held"):
+            filters["held"] = words[0] == "held"
         predicates.append(lambda s: state_word(s) in words or s.state.lower() in words)
     if getattr(args, "name", None):
         filters["jobname"] = args.name
@@ -92,8 +93,9 @@ def filters_of(args: argparse.Namespace) -> tuple[dict[str, Any], list[Callable[
         filters["tag"] = args.tag
     if getattr(args, "since", None):
         since = moment(args.since)
+        where = (tuple(Comparison(Fact(each), ">=", since) for each in ("changed", "created")),)
         predicates.append(lambda s: max(s.changed, s.created) >= since)
-    return filters, predicates
+    return Filters(filters, where, predicates)
 
 
 def _state_words(args: argparse.Namespace) -> Iterator[str]:
@@ -133,7 +135,7 @@ def accepts(filters: dict[str, Any]) -> Callable[[Summary], bool]:
 
     states = filters.get("states")
     fits = glob(filters["jobname"]) if "jobname" in filters else None
-    tag = filters.get("tag")
+    tag, held = filters.get("tag"), filters.get("held")
 
     def fulfils(summary: Summary) -> bool:
         ending = "ok" if summary.ok else "failed" if summary.failed else ""
@@ -141,6 +143,7 @@ def accepts(filters: dict[str, Any]) -> Callable[[Summary], bool]:
             (states is None or summary.state in states or ending in states)
             and (fits is None or fits(summary.name))
             and (tag is None or tag in summary.tags)
+            and held in (None, summary.held)
         )
 
     return fulfils

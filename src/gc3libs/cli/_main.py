@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -29,12 +30,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Error as err:
         return _complain(err, exits.FATAL)
     except OSError as err:
-        if err.filename is None:
-            raise
-        return _complain(f"{err.filename}: {err.strerror}", exits.FATAL)
+        where = "" if err.filename is None else f"{err.filename}: "
+        return _complain(f"{where}{err.strerror or err}", exits.FATAL)
     except SystemExit as err:  # --help and --version
         sys.stdout.flush()
         return err.code if isinstance(err.code, int) else exits.OK
+    except Exception as err:  # noqa: BLE001  # a fault of ours
+        return _own_up(err, words)
     return code
 
 
@@ -102,6 +104,31 @@ def _log(verbosity: int) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+
+
+def _own_up(err: Exception, words: Sequence[str]) -> int:
+    """Say that something went wrong that never should; the traceback goes into a file."""
+    import traceback
+
+    report = f"{shlex.join(['gc3', *words])}\n\n{''.join(traceback.format_exception(err))}"
+    return _complain(
+        f"a fault of gc3 itself: {type(err).__name__}: {err}\n"
+        f"gc3: what its authors need to know is in {_kept(report)}",
+        exits.FAULT,
+    )
+
+
+def _kept(report: str) -> str:
+    """The file that has it from now on; the report itself where there can be none."""
+    from platformdirs import user_state_path
+
+    path = user_state_path("gc3libs") / "fault.txt"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(report, encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return f"this report:\n{report}"
+    return str(path)
 
 
 def _complain(err: object, code: int) -> int:

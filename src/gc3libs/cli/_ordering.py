@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec.structs import replace
 
 from gc3libs._clock import SYSTEM
+from gc3libs.cli._output import plural, say
 from gc3libs.cmdline._desk import Outcome
 from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._requests import Queue, Request, whoami
@@ -21,6 +23,8 @@ T = TypeVar("T")
 PATIENCE = 10.0
 """Seconds to wait for other commands, which have the session for a moment only."""
 _PAUSE = 0.05
+_REASONS = 5
+_EXAMPLES = 3
 
 
 def after_others(session: Session, work: Callable[[], T]) -> T:
@@ -37,6 +41,13 @@ def after_others(session: Session, work: Callable[[], T]) -> T:
             if _is_run(session) or SYSTEM.monotonic() > deadline:
                 raise
         SYSTEM.sleep(_PAUSE)
+
+
+def catch_up(session: Session) -> None:
+    """Carry out what was queued for a run that is over: what is wanted next comes after it."""
+    if Queue(session.path):
+        with contextlib.suppress(SessionInUse), session.lease("gc3 catch-up") as lease:
+            Orders(session, lease).take_up()
 
 
 def order(session: Session, request: Request) -> Outcome | None:
@@ -61,3 +72,13 @@ def _is_run(session: Session) -> bool:
     """Whether the holder of the lease is an engine, and not a command like this one."""
     holder = session.holder()
     return holder is not None and not holder.what.startswith("gc3 ")
+
+
+def say_left(left: dict[str, str]) -> None:
+    """Which tasks were left as they are, and why: each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for id_, reason in left.items():
+        reasons.setdefault(reason, []).append(id_)
+    for reason, ids in list(reasons.items())[:_REASONS]:
+        some = ", ".join(ids[:_EXAMPLES]) + (", ..." if len(ids) > _EXAMPLES else "")
+        say(f"left {plural(len(ids))} ({some}): {reason}")

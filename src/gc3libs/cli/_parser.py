@@ -15,7 +15,8 @@ class Parser(argparse.ArgumentParser):
     """Raises `UsageError` instead of ending the program, and suggests the nearest option."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(f"{message}. See: {self.prog} --help")
+        end = "" if message.endswith("?") else "."
+        raise UsageError(f"{message}{end} See: {self.prog} --help")
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
         """What a command line says.
@@ -90,9 +91,14 @@ def add_table_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_changing_options(parser: argparse.ArgumentParser) -> None:
-    """Options of commands that change something."""
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    """Options of commands that change something, and ask."""
+    add_dry_run(parser)
     parser.add_argument("-y", "--yes", action="store_true", help="do not ask")
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that change something."""
+    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
 
 
 def positive(text: str) -> int:

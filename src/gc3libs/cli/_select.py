@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from gc3libs.cli._clauses import clauses_of, fact_of
 from gc3libs.cli._exits import CannotDo, UsageError
-from gc3libs.cli._filters import FIELDS, accepts, filters_of, lookup_in
+from gc3libs.cli._filters import FIELDS, accepts, filters_of, lookup, lookup_in
 from gc3libs.cli._place import shown
 from gc3libs.cli._where import Condition, unknown_name
 from gc3libs.cli._words import number_of
 from gc3libs.exceptions import InvalidValue, LoadError, ObjectNotFound
 from gc3libs.persistence import Query, Record, Summary
-from gc3libs.persistence.record import split_id
+from gc3libs.persistence.record import Fact, split_id
 
 if TYPE_CHECKING:
     from gc3libs.session import Session
@@ -26,6 +27,8 @@ _RANGE = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _BATCH: Final = 1000
 _MOST: Final = 1_000_000
 """Numbers in a range."""
+_SAMPLE: Final = 500
+"""Tasks in which names of parameters are looked for first."""
 
 
 class Selection:
@@ -51,45 +54,86 @@ class Selection:
         self._session = session
         self._tree = tree
         self._words = list(_expanded(words))
-        self._filters, self._predicates = filters_of(args)
+        self._filters = filters_of(args)
         where = getattr(args, "where", None)
         self._condition = Condition(where) if where else None
+        self._order: str | None = None
+        self._reverse = False
 
     @property
     def is_everything(self) -> bool:
         """Nothing was said that would leave a task out."""
-        return not (self._words or self._filters or self._predicates or self._condition)
+        filters = self._filters
+        return not (self._words or filters.asked or filters.predicates or self._condition)
+
+    def arrange(self, order: str | None, *, reverse: bool) -> None:
+        """Have them in the order of a field or parameter, or the other way round."""
+        self._order, self._reverse = order, reverse
 
     def __iter__(self) -> Iterator[Summary]:
-        found = self._named() if self._words else self._all()
-        for predicate in self._predicates:
+        names = self._condition.names if self._condition else set()
+        self._check({*names, *([self._order] if self._order else ())})
+        if not self._words:
+            return self._chosen(self._asked())
+        found = list(self._chosen(self._named()))
+        return iter(self._sorted(found) if self._order or self._reverse else found)
+
+    def _chosen(self, found: Iterator[Summary]) -> Iterator[Summary]:
+        """Those for which also holds what a store cannot look for."""
+        for predicate in self._filters.predicates:
             found = filter(predicate, found)
-        return found if self._condition is None else self._fulfilling(self._condition, found)
+        return found if self._condition is None else filter(self._fulfils, found)
 
-    def _all(self) -> Iterator[Summary]:
-        return self._session.summaries(tree=self._tree, **self._filters)
+    def _fulfils(self, summary: Summary) -> bool:
+        assert self._condition is not None
+        of_fields = self._condition.names <= FIELDS.keys()
+        return self._condition(lookup_in(summary, {} if of_fields else summary.parameters))
 
-    def _fulfilling(self, condition: Condition, found: Iterator[Summary]) -> Iterator[Summary]:
-        unknown = condition.names - FIELDS.keys()
-        known: set[str] = set(FIELDS)
-        any_ = False
-        for summary in found:
-            any_ = True
-            values = summary.parameters if condition.names - FIELDS.keys() else {}
-            if unknown:
-                unknown -= values.keys()
-                known |= values.keys()
-            if condition(lookup_in(summary, values)):
-                yield summary
-        if unknown and any_:
-            raise unknown_name(min(unknown), known)
+    def _asked(self) -> Iterator[Summary]:
+        fact = fact_of(self._order) if self._order else None
+        where = self._filters.where
+        if self._condition is not None:
+            where += clauses_of(self._condition.text)
+        if self._order and fact is None:
+            query = Query(where=where)
+            found = self._session.summaries(query, tree=self._tree, **self._filters.asked)
+            return iter(self._sorted(found))
+        query = Query(where=where, order=fact, reverse=self._reverse)
+        return self._session.summaries(query, tree=self._tree, **self._filters.asked)
+
+    def _sorted(self, found: Iterable[Summary]) -> list[Summary]:
+        """In an order that a store does not know."""
+        tasks = list(found)
+        if self._order:
+            tasks.sort(key=_sort_key(self._order))
+        return tasks[::-1] if self._reverse else tasks
+
+    def _check(self, names: set[str]) -> None:
+        """See that each name means something.
+
+        Raises:
+            UsageError: One is no field, and no task has a parameter of that name.
+        """
+        unknown = names - FIELDS.keys()
+        if not unknown:
+            return
+        known = {
+            name
+            for summary in islice(self._session.summaries(tree=True), _SAMPLE)
+            for name in summary.parameters
+        }
+        for name in sorted(unknown - known):
+            query = Query(order=Fact(name, parameter=True))
+            first = next(self._session.summaries(query, tree=True), None)
+            if first is not None and name not in first.parameters:
+                raise unknown_name(name, known | FIELDS.keys())
 
     # by name
 
     def _named(self) -> Iterator[Summary]:
         """Those that the words name, each once, in the order of the words."""
         seen: set[str] = set()
-        wanted = accepts(self._filters)
+        wanted = accepts(self._filters.asked)
         for summary in chain.from_iterable(map(self._lookup_run, _runs(self._words))):
             if summary.id not in seen and wanted(summary):
                 seen.add(summary.id)
@@ -128,7 +172,7 @@ class Selection:
             found = [known[number] for number in span if number in known]
             if not found:
                 what = f"task {word}" if len(span) == 1 else f"task from {word}"
-                raise CannotDo(f"there is no {what} in {self._session.name}")
+                raise _not_there(self._session, what)
             yield from found
 
     def _by_number(self, numbers: set[int]) -> dict[int, str]:
@@ -159,11 +203,18 @@ class Selection:
             found = self._session.summaries(tree=True, jobname=literal)
             first = list(islice(found, 1))
         if not first:
-            raise CannotDo(
-                f"there is no task {word!r} in {self._session.name}. Its tasks:"
-                f" gc3 ls {self._session.name}"
-            )
+            raise _not_there(self._session, f"task {word!r}")
         return chain(first, found)
+
+
+def _sort_key(name: str) -> Callable[[Summary], tuple[bool, bool, Any]]:
+    """Numbers, then texts, then what is not there."""
+
+    def key(summary: Summary) -> tuple[bool, bool, Any]:
+        value = lookup(summary)(name)
+        return value is None, isinstance(value, str), 0 if value is None else value
+
+    return key
 
 
 def one_task(session: Session, word: str) -> Summary:
@@ -177,7 +228,7 @@ def one_task(session: Session, word: str) -> Summary:
         some = ", ".join(each.id for each in found[:3])
         raise CannotDo(f"{word!r} is the name of several tasks ({some}...): say which by its ID")
     if not found:
-        raise CannotDo(f"there is no task {word!r} in {session.name}")
+        raise _not_there(session, f"task {word!r}")
     return found[0]
 
 
@@ -204,7 +255,13 @@ def missing(session: Session, id_: str) -> CannotDo:
             f"task {id_} of {session.name} cannot be read: {err.reason}. What else is wrong:"
             f" gc3 check {shown(session.path)}"
         )
-    return CannotDo(f"there is no task {id_} in {session.name}")
+    return _not_there(session, f"task {id_}")
+
+
+def _not_there(session: Session, what: str) -> CannotDo:
+    return CannotDo(
+        f"there is no {what} in {session.name}. Its tasks: gc3 ls {shown(session.path)}"
+    )
 
 
 def _expanded(words: Sequence[str]) -> Iterator[str]:

@@ -50,7 +50,7 @@ GROUPS: dict[str, tuple[Command, ...]] = {
         Command("export", "travel", "pack a session into one file"),
         Command("import", "travel", "unpack one"),
         Command("copy", "travel", "copy a session, also to another kind of store"),
-        Command("migrate", "travel", "bring a session to the present format"),
+        Command("migrate", "migrate", "bring a session to the present format"),
     ),
     "Set up": (
         Command("config", "config", "the settings that hold here, and where each comes from"),

@@ -104,6 +104,13 @@ class Condition:
                 return self._compare(left, ops, others)
         raise self._refused(node)
 
+    def _operand(self, node: ast.expr, quantity: str | None) -> Evaluate:
+        if quantity is not None and isinstance(node, ast.Tuple | ast.List):
+            parts = [self._operand(item, quantity) for item in node.elts]
+            return lambda lookup: [part(lookup) for part in parts]
+        number = in_base_units(node, quantity)
+        return self._compile(node) if number is None else lambda lookup: number
+
     def _refused(self, node: ast.expr) -> UsageError:
         part = ast.get_source_segment(self.text.strip(), node) or self.text
         return UsageError(
@@ -117,8 +124,9 @@ class Condition:
 
     def _compare(self, left: ast.expr, ops: list[ast.cmpop], others: list[ast.expr]) -> Evaluate:
         nodes = [left, *others]
-        quantity = next((q for node in nodes if (q := _quantity_of(node)) is not None), None)
-        parts = [_in_base_units(node, quantity) or self._compile(node) for node in nodes]
+        names = (node.id for node in nodes if isinstance(node, ast.Name))
+        quantity = next((q for name in names if (q := quantity_of(name)) is not None), None)
+        parts = [self._operand(node, quantity) for node in nodes]
         unknown = next((type(op).__name__ for op in ops if type(op) not in _COMPARE), None)
         if unknown:
             raise UsageError(f"{self.text!r}: compare with == != < <= > >= in, not with 'is'")
@@ -130,27 +138,28 @@ class Condition:
         )
 
 
-def _quantity_of(node: ast.expr) -> str | None:
-    if isinstance(node, ast.Name):
-        if node.id in _MEMORY:
-            return "memory"
-        if node.id in _TIMES:
-            return "time"
-    return None
+def quantity_of(name: str) -> str | None:
+    """Which kind of quantity a field is: "memory" or "time"; None: neither."""
+    if name in _MEMORY:
+        return "memory"
+    return "time" if name in _TIMES else None
 
 
-def _in_base_units(node: ast.expr, quantity: str | None) -> Evaluate | None:
-    """A text such as '1GB' that is compared with a quantity, as a number; None: something else."""
+def in_base_units(node: ast.expr, quantity: str | None) -> float | None:
+    """A text such as '1GB' that is compared with a quantity, as a number; None: something else.
+
+    Raises:
+        UsageError: It is none of that quantity.
+    """
     if quantity is None or not isinstance(node, ast.Constant) or not isinstance(node.value, str):
         return None
     from gc3libs.quantity import Duration, Memory
 
     text = node.value
     try:
-        number = Memory(text).in_bytes() if quantity == "memory" else Duration(text).in_seconds()
+        return Memory(text).in_bytes() if quantity == "memory" else Duration(text).in_seconds()
     except InvalidValue as err:
         raise UsageError(str(err)) from err
-    return lambda lookup: number
 
 
 def _safely(
@@ -167,8 +176,8 @@ def _safely(
         return None
 
 
-def unknown_name(name: str, known: set[str]) -> UsageError:
-    """What to say of a name that no task knows."""
+def unknown_name(name: str, known: set[str], said: str = "no task has") -> UsageError:
+    """What to say of a name that means nothing."""
     near = difflib.get_close_matches(name, sorted(known), 1)
     hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(sorted(known))}"
-    return UsageError(f"no task has {name!r}. {hint}")
+    return UsageError(f"{said} {name!r}. {hint}")

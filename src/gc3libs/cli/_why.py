@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gc3libs.backends.streams import last_line
+from gc3libs.cmdline._run_directory import run_of
 from gc3libs.exceptions import LoadError
 from gc3libs.model import RunDetails, decode_details
 from gc3libs.persistence import Record, Summary
 
 if TYPE_CHECKING:
     from gc3libs.session import Session
-
-_TAIL: Final = 8192
-"""Bytes at the end of a stream in which the cause is looked for."""
 
 STREAMS: Final = ("stdout", "stderr")
 _USUAL: Final = {
@@ -60,19 +58,6 @@ def reason(session: Session, record: Record, stderr_name: str | None) -> str:
     return line or (f"no {', '.join(details.missing)}" if details.missing else "")
 
 
-def last_line(path: Path) -> str:
-    """The last line of a file that says something; empty if there is none."""
-    try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL))
-            text = file.read(_TAIL).decode(errors="replace")
-    except OSError:
-        return ""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else ""
-
-
 def stream_names(session: Session, ids: Iterable[str], which: str) -> dict[str, str]:
     """How tasks call the file of their stream, as far as their classes are at hand."""
     errors: dict[str, LoadError] = {}
@@ -97,7 +82,7 @@ def stream(
         name: How the task calls it, if that is known.
     """
     names = [os.path.normpath(name)] if name is not None else list(_USUAL[which])
-    run = Path(session.run_directory)
+    run = run_of(session.run_directory, details.resource)
     places = list(output_places(session, details))
     if details.token:
         places.insert(0, run / "jobs" / details.token)
@@ -122,19 +107,3 @@ def output_places(session: Session, details: RunDetails) -> Iterator[Path]:
         yield Path(os.path.normpath(Path(session.path) / details.output_relative))
     if details.output_path:
         yield Path(details.output_path)
-
-
-_PLACE: Final = re.compile(r"(?:[\w.~-]*/)+[\w.~+-]*")
-_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+\b")
-_UNIQUE: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b|\b[0-9a-f]{12,}\b")
-_NUMBER: Final = re.compile(r"[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
-
-
-def family_of(text: str) -> str:
-    """A reason without numbers, paths and addresses: the same for the same trouble.
-
-    >>> family_of("cannot read /home/ann/x-17.dat: error 5 at 0x7f01")
-    'cannot read …: error # at …'
-    """
-    text = _ADDRESS.sub("…", _UNIQUE.sub("…", _PLACE.sub("…", text)))
-    return _NUMBER.sub("#", text)

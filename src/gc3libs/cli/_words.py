@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from gc3libs._clock import SYSTEM
 from gc3libs.cli._output import iso
 from gc3libs.model.termination import restore, words
 from gc3libs.persistence import Summary
+from gc3libs.persistence.facts import duration_of
 from gc3libs.persistence.record import split_id
 
 _STATES = {
@@ -54,15 +54,6 @@ def exit_word(summary: Summary) -> str:
     if summary.state != "TERMINATED":
         return ""
     return words(summary.returncode).removeprefix("exit ")
-
-
-def duration_of(summary: Summary) -> float | None:
-    """Seconds that a task has run, until now or until its end; None if it has not."""
-    if summary.started is not None and summary.ended is not None:
-        return summary.ended - summary.started
-    if summary.state == "RUNNING" and summary.changed:
-        return max(0.0, SYSTEM.now() - summary.changed)
-    return None
 
 
 def task_object(summary: Summary) -> dict[str, Any]:

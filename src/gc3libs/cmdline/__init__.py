@@ -5,21 +5,21 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from gc3libs.cmdline._run import run
-from gc3libs.cmdline.types import (
-    executable_file,
-    existing_directory,
-    existing_file,
-    nonnegative_int,
-    positive_int,
-    valid_directory,
-)
-
 if TYPE_CHECKING:
     from gc3libs.cmdline._base import _Script
+    from gc3libs.cmdline._client import DaemonClient
     from gc3libs.cmdline._logging import make_logger
-    from gc3libs.cmdline.daemon import DaemonClient, SessionBasedDaemon
+    from gc3libs.cmdline._run import run
+    from gc3libs.cmdline.daemon import SessionBasedDaemon
     from gc3libs.cmdline.script import SessionBasedScript
+    from gc3libs.cmdline.types import (
+        executable_file,
+        existing_directory,
+        existing_file,
+        nonnegative_int,
+        positive_int,
+        valid_directory,
+    )
 
 __all__ = [
     "DaemonClient",
@@ -37,13 +37,20 @@ __all__ = [
 ]
 
 _LATER = {
-    "DaemonClient": "daemon",
+    "DaemonClient": "_client",
     "SessionBasedDaemon": "daemon",
     "SessionBasedScript": "script",
     "_Script": "_base",
+    "executable_file": "types",
+    "existing_directory": "types",
+    "existing_file": "types",
     "make_logger": "_logging",
+    "nonnegative_int": "types",
+    "positive_int": "types",
+    "run": "_run",
+    "valid_directory": "types",
 }
-"""What is loaded when it is asked for: most programs only run sessions."""
+"""What is loaded when it is asked for: nobody needs all of it, and looking needs none of it."""
 
 
 def __getattr__(name: str) -> Any:

@@ -43,7 +43,7 @@ def cancelled(record: Record, now: float, report: Report | None = None) -> Recor
     if report is not None:
         details.started, details.ended = report.started, report.ended
         if report.started is not None and report.ended is not None:
-            details.duration = report.ended - report.started
+            details.duration = max(0.0, report.ended - report.started)
         details.cpu_time, details.memory = report.cpu_time, report.max_memory
         details.memory_is_bound = report.memory_is_bound
     code = join(Signals.Cancelled, -1)

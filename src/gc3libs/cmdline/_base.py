@@ -13,6 +13,7 @@ from typing import IO, Any
 from gc3libs.cmdline._logging import make_logger, messages
 from gc3libs.cmdline._trouble import advice, described, exit_code, is_to_be_caught
 from gc3libs.cmdline.options import add_base
+from gc3libs.config import Configuration
 from gc3libs.exceptions import InvalidArgument
 
 
@@ -36,6 +37,7 @@ class _Script:
         params: The values of arguments and options.
         actions: The options and arguments by the name that they have in `params`.
         log: A logger named as the program.
+        config: Which configuration files of GC3Pie hold.
 
     Raises:
         InvalidArgument: There is no version, or no description.
@@ -170,7 +172,7 @@ class _Script:
         self.log = make_logger(
             int(self.params.verbose or 0), self.name, self.verbose_logging_threshold
         )
-        self.config = self.params.config_files
+        self.config = Configuration(*self.params.config_files)
         self._configure()
         self.parse_args()
         return self.main()

@@ -101,7 +101,7 @@ class Commands:
     # about tasks
 
     def stats(self, format: str = "text") -> str:
-        """How many tasks are in each state; as text or json."""
+        """How many tasks are in each state; as text, json or yaml."""
         counts = dict(self._session.counts(tree=True).items())
         return summary_table(counts) if _is_text(format) else _json(counts)
 
@@ -110,19 +110,19 @@ class Commands:
         return self.stats(format)
 
     def list(self, format: str = "text") -> str:
-        """IDs of the tasks; as text or json."""
+        """IDs of the tasks; as text, json or yaml."""
         ids = [each.id for each in self._tasks()]
         return "\n".join(ids) if _is_text(format) else _json(ids)
 
     def list_details(self, format: str = "text") -> str:
-        """The tasks with name, state and last message; as text or json."""
+        """The tasks with name, state and last message; as text, json or yaml."""
         tasks = self._tasks()
         if not _is_text(format):
             return _json([msgspec.to_builtins(each) for each in tasks])
         return tasks_table(tasks) if tasks else "there are none"
 
     def show(self, task_id: str, format: str = "text") -> str:
-        """All that is known of a task without its class; as text or json."""
+        """All that is known of a task without its class; as text, json or yaml."""
         found = next(
             (each for each in self._session.summaries(tree=True) if each.id == task_id), None
         )
@@ -174,8 +174,9 @@ class Commands:
 
 
 def _is_text(format: str) -> bool:
-    if format not in ("text", "json"):
-        raise InvalidArgument(f"{format!r} is no format: text or json")
+    """Whether text is wanted; what else is possible is one, as JSON is YAML."""
+    if format not in ("text", "json", "yaml"):
+        raise InvalidArgument(f"{format!r} is no format: text, json or yaml")
     return format == "text"
 
 

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from gc3libs.cmdline._resources import Resource, Resources
+from gc3libs.cmdline._opening import open_resources
+from gc3libs.cmdline._resources import Resources
 from gc3libs.cmdline._tally import Kind
 from gc3libs.engine import Counts, Engine
+from gc3libs.engine.resource import Resource
 from gc3libs.model import Task
 from gc3libs.persistence.store import Store
 
 
 class ScriptEngine(Engine):
-    """An `Engine` on the resource that is chosen.
+    """An `Engine` on the resources that are enabled.
 
     Args:
         resources: Those that there are.
@@ -41,19 +44,16 @@ class ScriptEngine(Engine):
         workdir: str | Path | None = None,
         **options: Any,
     ) -> None:
-        chosen = resources.chosen
         self._resources = resources
-        super().__init__(
-            None,
-            tasks,
-            store,
-            workdir,
-            cores=chosen.max_cores,
-            memory=chosen.max_memory.in_bytes(),
-            **options,
-        )
-        for backend in self.backends:
-            backend.name = chosen.name
+        with contextlib.ExitStack() as opened:
+            places = open_resources(resources, opened, workdir, store)
+            super().__init__(places, tasks, store, **options)
+            self._opened = opened.pop_all()
+
+    def close(self) -> None:
+        """Save everything and let go of backends and tasks; jobs go on."""
+        with self._opened:
+            super().close()
 
     def progress(self) -> bool:
         """Take each task as far as it can go now; whether anything has moved.
@@ -68,12 +68,12 @@ class ScriptEngine(Engine):
 
     @property
     def resources(self) -> dict[str, Resource]:
-        """The resources by name."""
-        return self._resources.resources
+        """The resources by name, with those that only have jobs of an earlier time."""
+        return {**self._resources.resources, **super().resources}
 
     def get_resources(self) -> list[Resource]:
         """All resources."""
-        return self._resources.get_resources()
+        return list(self.resources.values())
 
     def get_backend(self, name: str) -> Resource:
         """The resource of this name.

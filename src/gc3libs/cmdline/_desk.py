@@ -9,7 +9,9 @@ import msgspec
 
 from gc3libs._clock import SYSTEM
 from gc3libs.cmdline._undo import Change, Log, remembered
+from gc3libs.model import State, Task
 from gc3libs.persistence import Record, Summary
+from gc3libs.workflow import DependentTaskCollection, ParallelTaskCollection
 
 if TYPE_CHECKING:
     from gc3libs.engine import Engine
@@ -69,7 +71,7 @@ class Desk:
     def note(self, verb: str, records: Sequence[Record], **more: Any) -> None:
         """Have a change in the log, before it is made."""
         kept = remembered(records, payloads=more.pop("payloads", False))
-        if kept or more.get("removed"):
+        if kept or more.get("removed") or more.get("ended"):
             self.log.write(Change(verb=verb, time=SYSTEM.now(), records=kept, **more))
 
     def held_by_engine(self, id_: str) -> Any:
@@ -85,6 +87,34 @@ class Desk:
         if task is not None and self.engine is not None:
             self.engine.remove(task)
 
+    def is_part(self, id_: str) -> bool:
+        """Whether the engine has a task that belongs to a collection, which counts on it."""
+        return id_ not in self.session and self.held_by_engine(id_) is not None
+
+    def set_held(self, records: Sequence[Record]) -> None:
+        """Hold, or release, tasks that the engine has, as these records say."""
+        tasks = [self.held_by_engine(record.id) for record in records]
+        for task, record in zip(tasks, records, strict=True):
+            held = task.execution.held = record.summary.held
+            task.execution.history.append("held" if held else "released")
+        if tasks:
+            self.store.save_many(tasks, guard=self.guard, durable=True)
+
+    def start(self, ids: Sequence[str]) -> None:
+        """Have the engine, if there is one, start tasks that may start now.
+
+        What belongs to a collection starts when that says so. It is told of those that it had
+        handed over, and the engine let go of because they were held.
+        """
+        if self.engine is None:
+            return
+        self.engine.feed([id_ for id_ in ids if id_ in self.session])
+        others = [id_ for id_ in ids if id_ not in self.session and not self.is_part(id_)]
+        for id_, owners in self.store.owners_of(others).items():
+            for owner in filter(None, map(self.held_by_engine, owners)):
+                if _starts_all(owner):
+                    self.engine.feed([id_], parent=owner)
+
     def descendants(self, ids: Iterable[str]) -> list[str]:
         """These, and what is in them at whatever level."""
         found = dict.fromkeys(ids)
@@ -94,3 +124,10 @@ class Desk:
             level = [id_ for each in owned.values() for id_ in each if id_ not in found]
             found.update(dict.fromkeys(level))
         return list(found)
+
+
+def _starts_all(owner: Task) -> bool:
+    """Whether a collection hands over all that is in it at once, and does so now."""
+    if not isinstance(owner, ParallelTaskCollection) or isinstance(owner, DependentTaskCollection):
+        return False
+    return owner.execution.state is not State.TERMINATED

@@ -31,6 +31,8 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """How many are used, and how many there are."""
     causes: tuple[tuple[str, int], ...] = ()
     """Why tasks failed, in a word or two, and how many; the most frequent first."""
+    notes: tuple[str, ...] = ()
+    """What else is to be known, such as resources that do not answer."""
 
 
 def headline(name: str, place: str, progress: Progress) -> str:
@@ -56,8 +58,8 @@ def line(name: str, progress: Progress, words: str = "") -> str:
     for label in ("failed", "running", "waiting", "held"):
         if number := getattr(progress, label):
             counts.append(f"{number:,} {label}")
-    text = f"{name}: {', '.join(counts)}"
-    return f"{text} · {words}" if words else text
+    parts = [f"{name}: {', '.join(counts)}", words, *map(printable, progress.notes)]
+    return " · ".join(filter(None, parts))
 
 
 def names_of_running(progress: Progress) -> list[str]:

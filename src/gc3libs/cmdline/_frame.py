@@ -18,7 +18,7 @@ from gc3libs.cmdline._making import NAME, Maker, filled_in
 from gc3libs.cmdline._memo import arguments_of, forget_memo
 from gc3libs.cmdline._orders import Orders
 from gc3libs.cmdline._removing import remove_all
-from gc3libs.cmdline._resources import Resources, are_named, find_resources
+from gc3libs.cmdline._resources import Resources, are_named, find_resources, patterns
 from gc3libs.cmdline._supply import Supply
 from gc3libs.cmdline._tables import is_wanted, summary_table, tasks_table
 from gc3libs.cmdline._tally import Kinds, Tally
@@ -117,7 +117,7 @@ class Frame(Rounds):
         url = Url(session_uri)
         if url.scheme != "file":
             return TemporarySession(session_uri)
-        return Session(url.path, store_or_url=store_url or "sqlite")
+        return Session(url.path, store_or_url=store_url)
 
     # the frame
 
@@ -144,7 +144,8 @@ class Frame(Rounds):
         yield from (self.actions[dest] for dest in sorted(DECISIVE) if dest in self.actions)
 
     def _configure(self) -> None:
-        self._settings = load_settings(session=self.params.session)
+        names = patterns(self.params.resource_name or "")
+        self._settings = load_settings(session=self.params.session, flags={"use": names or None})
         trust(*self._settings.trust)
         self._core = self._find_resources(self._settings)
 
@@ -161,8 +162,6 @@ class Frame(Rounds):
                 f"{self.name} was started inside the job {os.environ['GC3_JOB']}: a job cannot run"
                 " the script that it belongs to"
             )
-        if self.params.resource_name:
-            self._core.select(self.params.resource_name)
         self.params.walltime = Duration(self.params.wctime)
         if NAME not in self.params.output and "ITER" not in self.params.output:
             self.params.output = os.path.join(self.params.output, NAME)  # noqa: PTH118  # text
@@ -171,7 +170,8 @@ class Frame(Rounds):
 
     def _open_and_run(self) -> int:
         is_new = not Path(self.params.session, "index.txt").exists()
-        self.session = self._make_session(self.params.session, self.params.store_url)
+        store_url = self.params.store_url or "sqlite"
+        self.session = self._make_session(self.params.session, store_url)
         with contextlib.closing(self.session), self.session.lease(self.name) as lease:
             wanted = False
             try:
@@ -238,7 +238,7 @@ class Frame(Rounds):
     def _memory(self) -> Memory:
         """Of a task; what nobody asked for is no more than there is."""
         wanted: Memory = self.params.ncores * self.params.memory_per_core
-        there: Memory = self._core.chosen.max_memory
+        there: Memory = self._core.max_memory
         return wanted if self._is_memory_given or wanted <= there else there
 
     def _limit(self, name: str) -> int:
@@ -276,6 +276,11 @@ class Frame(Rounds):
             self.session.set_end_timestamp()
         self.session.save_all()
         return code
+
+    @property
+    def _shows_tables(self) -> bool:
+        own = type(self).print_summary_table is not Frame.print_summary_table
+        return not self.params.wait or own or bool(self.params.states)
 
     def _tally(self, only: Any) -> Counts:
         return Tally(self.session, only).counts()

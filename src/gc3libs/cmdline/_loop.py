@@ -71,8 +71,8 @@ class Rounds(_Script):
     def _loop(self) -> int:
         """Go round until all is over, or once; the exit code."""
         code = STOPPED_EARLY
-        if self._shows_progress:
-            self._watch = Watch(self.session, self._controller, quiet=False)
+        if self._is_watched:
+            self._watch = Watch(self.session, self._controller, quiet=self._shows_tables)
         try:
             while True:
                 code = self._round()
@@ -89,8 +89,14 @@ class Rounds(_Script):
         return code
 
     @property
-    def _shows_progress(self) -> bool:
+    def _is_watched(self) -> bool:
+        """Whether there is a picture of how things stand, for people here or elsewhere."""
         return bool(self.params.wait)
+
+    @property
+    def _shows_tables(self) -> bool:
+        """Whether each round prints the tables, instead of the picture."""
+        raise NotImplementedError
 
     def _round(self) -> int:
         with self._interrupts.allowed():
@@ -121,7 +127,13 @@ class Rounds(_Script):
         """Called at the beginning of each round."""
 
     def _main_loop_after_tasks_progress(self) -> Mapping[str, int] | None:
-        """Called when the engine has done its part of a round; may give other counts."""
+        """Called when the engine has done its part of a round; may give other counts.
+
+        It prints the tables, unless there is a live picture instead.
+        """
+        if self._shows_tables:
+            self._print_tables()
+        return None
 
     def _main_loop_exitcode(self, counts: Mapping[str, int]) -> int:
         """The exit code, by the numbers of tasks."""
@@ -188,7 +200,8 @@ class Rounds(_Script):
         if watch is not None:
             watch.close()
         self._controller.flush()
-        self._print_tables()
+        if not self._shows_tables:
+            self._print_tables()
         if watch is not None:
             watch.ended(self.session.counts())
         elif self._controller.busy:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from gc3libs._clock import SYSTEM
@@ -13,6 +13,7 @@ from gc3libs.cmdline._killing import kill
 from gc3libs.cmdline._requests import Queue, Request
 from gc3libs.cmdline._retrying import retry
 from gc3libs.cmdline._undo import restorable
+from gc3libs.config import load_settings
 from gc3libs.exceptions import Error, InvalidValue
 from gc3libs.persistence import Summary
 
@@ -53,14 +54,14 @@ class Orders:
         """Do what is wanted, safe from a power failure.
 
         Raises:
-            InvalidValue: There is no such request, or a value of it makes no sense.
+            InvalidValue: There is no such request, or a value of it, or a setting, makes no sense.
             StoreUnavailable: The session cannot be written.
         """
         carry_out = _VERBS.get(request.verb)
         if carry_out is None:
             raise InvalidValue(f"there is no request {request.verb!r}")
-        outcome = carry_out(self._desk, request)
         _purge(self._desk)
+        outcome = carry_out(self._desk, request)
         self._desk.store.flush()
         return outcome
 
@@ -82,13 +83,15 @@ def _hold(desk: Desk, request: Request) -> Outcome:
 
     records = desk.records(request.ids, outcome, objection)
     desk.note(request.verb, records)
-    for record in records:
-        desk.take_from_engine(record.id)
     now = SYSTEM.now()
-    desk.rewrite([amend.holding(record, now, held=held) for record in records])
+    changed = {record.id: amend.holding(record, now, held=held) for record in records}
+    desk.set_held([changed.pop(id_) for id_ in [*changed] if desk.is_part(id_)])
+    for id_ in changed:
+        desk.take_from_engine(id_)
+    desk.rewrite([*changed.values()])
     outcome.done = [record.id for record in records]
-    if not held and desk.engine is not None:
-        desk.engine.feed(outcome.done)
+    if not held:
+        desk.start(outcome.done)
     return outcome
 
 
@@ -116,13 +119,25 @@ def _remove(desk: Desk, request: Request) -> Outcome:
     outcome = Outcome()
     records = desk.records(request.ids, outcome, lambda summary: _why_not_removed(desk, summary))
     removed = [record.id for record in records]
-    desk.note("rm", [], removed=removed)
+    waiting = sum(len(record.payload) + len(record.details) for record in records)
+    after = _before(desk.session, frozenset(removed))
+    desk.note("rm", [], removed=removed, after=after, waiting=waiting)
     for id_ in removed:
         desk.take_from_engine(id_)
         desk.session.forget(id_, flush=False)
     desk.session.flush()
     outcome.done = removed
     return outcome
+
+
+def _before(session: Session, ids: Collection[str]) -> dict[str, str]:
+    """What stands before each of these tasks."""
+    before, found = "", {}
+    for id_ in session.tasks:
+        if id_ in ids:
+            found[id_] = before
+        before = id_
+    return found
 
 
 def _why_not_removed(desk: Desk, summary: Summary) -> str:
@@ -133,7 +148,9 @@ def _why_not_removed(desk: Desk, summary: Summary) -> str:
 
 def _purge(desk: Desk) -> None:
     """Let go for good of what was removed too long ago to be taken back."""
-    for path in desk.log.expired(SYSTEM.now()):
+    settings = load_settings(session=desk.session.path)
+    oldest = SYSTEM.now() - settings.undo_time.in_seconds()
+    for path in desk.log.expired(oldest, settings.undo_size.in_bytes()):
         try:
             change = desk.log.read(path)
         except Error as err:
@@ -153,18 +170,21 @@ def _undo(desk: Desk, request: Request) -> Outcome:
         return outcome
     change = desk.log.read(files[-1])
     records = restorable(desk.store, change)
-    for record in records:
-        desk.take_from_engine(record.id)
-    desk.rewrite(records)
+    rest = {record.id: record for record in records}
+    if change.verb in ("hold", "release"):
+        desk.set_held([rest.pop(id_) for id_ in [*rest] if desk.is_part(id_)])
+    for id_ in rest:
+        desk.take_from_engine(id_)
+    desk.rewrite([*rest.values()])
     back = [id_ for id_ in change.removed if id_ not in desk.session and id_ in desk.store]
     if back:
-        desk.session._register.enter(back, flush=True)  # loads nothing
+        desk.session.enter(back, {id_: change.after.get(id_, "") for id_ in back})
     outcome.done = [*(record.id for record in records), *back]
     gone_on = {*(record.id for record in change.records), *change.removed} - {*outcome.done}
     outcome.left = dict.fromkeys(sorted(gone_on), "it has gone on since")
+    outcome.left |= dict.fromkeys(change.ended, "its job was ended: gc3 retry has it done again")
     desk.log.drop(files[-1])
-    if desk.engine is not None:
-        desk.engine.feed(outcome.done)
+    desk.start(outcome.done)
     return outcome
 
 

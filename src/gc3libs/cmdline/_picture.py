@@ -55,6 +55,8 @@ class Picture:
         yield self._row("waiting", progress.waiting)
         if progress.held:
             yield self._row("held", progress.held)
+        for note in progress.notes:
+            yield Text(f"  {printable(note)}", style="yellow")
         yield Text()
         yield self._foot(width)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +76,12 @@ class Plan:
                 del left[former.id]
                 self.changed.append((task, former))
 
-    def __str__(self) -> str:
+    def in_words(self, session: str) -> str:
+        """How many of each there are, in a line.
+
+        Args:
+            session: As it would be named in a command.
+        """
         done = sum(each.done for each in self.known)
         parts = [
             f"{len(self.new):,} new",
@@ -83,7 +89,8 @@ class Plan:
             f"{len(self.changed):,} changed",
         ]
         if self.orphaned:
-            parts.append(f"{len(self.orphaned):,} no longer made (kept)")
+            remove = f"gc3 rm {shlex.quote(session)} --orphaned"
+            parts.append(f"{len(self.orphaned):,} no longer made (kept; {remove})")
         return "plan: " + " · ".join(parts)
 
     def replaceable(self) -> tuple[list[Task], list[str]]:

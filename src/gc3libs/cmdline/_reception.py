@@ -17,6 +17,9 @@ import msgspec
 from gc3libs.exceptions import StoreUnavailable
 
 SOCKET = "daemon.sock"
+URL = "daemon.url"
+"""File with the socket's address, for people who keep looking for it there."""
+SCHEME = "unix:"
 LONGEST = 1 << 20
 """Bytes of a request or an answer."""
 PATIENCE = 60.0
@@ -60,6 +63,7 @@ class Reception:
                     os.umask(former)
             self._socket.listen()
             self._socket.setblocking(False)
+            self._path.with_name(URL).write_text(f"{SCHEME}//{self._path.absolute()}\n")
         except OSError as err:
             self._socket.close()
             raise StoreUnavailable(f"cannot make {self._path}: {err.strerror}") from err
@@ -83,6 +87,7 @@ class Reception:
         """Let nobody come any more."""
         self._socket.close()
         self._path.unlink(missing_ok=True)
+        self._path.with_name(URL).unlink(missing_ok=True)
 
 
 def _answered(connection: socket.socket, answer: Callable[[Wish], Answer]) -> Answer:
@@ -92,12 +97,16 @@ def _answered(connection: socket.socket, answer: Callable[[Wish], Answer]) -> An
         return Answer(code=os.EX_PROTOCOL, text=f"this is no request: {err}")
 
 
-def ask(directory: str, command: str, *arguments: str) -> Answer:
+def ask(server: str, command: str, *arguments: str) -> Answer:
     """Ask the script that runs a session.
+
+    Args:
+        server: The session's directory, or the file `daemon.url` in it, or what that says.
 
     Raises:
         OSError: Nobody is there, or they do not answer.
     """
+    directory = _directory(server)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(PATIENCE)
         with _short(directory) as short:
@@ -108,6 +117,15 @@ def ask(directory: str, command: str, *arguments: str) -> Answer:
             return msgspec.json.decode(_line(connection), type=Answer)
         except msgspec.DecodeError as err:
             raise ConnectionError("the answer was cut off") from err
+
+
+def _directory(server: str) -> str:
+    """The directory of the session that is meant."""
+    if server.startswith(SCHEME):
+        return str(Path(server.removeprefix(SCHEME).removeprefix("//")).parent)
+    if Path(server).name == URL:
+        return str(Path(server).parent)
+    return server
 
 
 @contextlib.contextmanager

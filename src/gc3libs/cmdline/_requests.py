@@ -17,7 +17,7 @@ from typing import Final
 
 import msgspec
 
-from gc3libs._atomic import write_file
+from gc3libs._atomic import sync_directory, write_file
 from gc3libs.exceptions import StoreUnavailable
 
 logger = logging.getLogger(__name__)
@@ -66,11 +66,23 @@ class Queue:
             StoreUnavailable: It cannot be written.
         """
         path = self._directory / f"{time.time_ns():020d}-{os.getpid()}.json"
+        data = msgspec.json.encode(request) + b"\n"
         try:
-            self._directory.mkdir(exist_ok=True)
-            write_file(path, msgspec.json.encode(request) + b"\n")
+            while not self._write(path, data):
+                pass
+            with contextlib.suppress(FileNotFoundError):  # it was carried out already
+                _make_safe(path)
         except OSError as err:
             raise StoreUnavailable(f"cannot write {path}: {err.strerror}") from err
+
+    def _write(self, path: Path, data: bytes) -> bool:
+        """False if the directory was just removed, with the last request that was taken."""
+        self._directory.mkdir(exist_ok=True)
+        try:
+            write_file(path, data, durable=False)
+        except FileNotFoundError:
+            return False
+        return True
 
     def __bool__(self) -> bool:
         return self._directory.is_dir()
@@ -98,6 +110,12 @@ class Queue:
             path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self._directory.rmdir()
+
+
+def _make_safe(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+    sync_directory(path.parent)
 
 
 def whoami() -> str:

@@ -1,4 +1,4 @@
-"""Where the tasks of a script run: resources by name, as scripts choose among them."""
+"""Where tasks run: the resources that are configured, and choosing among them."""
 
 from __future__ import annotations
 
@@ -7,46 +7,29 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from gc3libs.backends.local import machine
-from gc3libs.config import Section, Settings, read_sections
+from msgspec.structs import replace
+
+from gc3libs.config import LocalResource, Settings, read_sections
 from gc3libs.defaults import CONFIG_FILE_LOCATIONS
+from gc3libs.engine.resource import Resource, select
 from gc3libs.exceptions import InvalidResourceName, NoResources
 from gc3libs.quantity import Memory
+
+__all__ = [
+    "Resource",
+    "Resources",
+    "are_named",
+    "configured_resources",
+    "find_resources",
+    "patterns",
+]
 
 ALIASES = ("local", "localhost")
 """Names of this machine, where no configuration gives it one."""
 
 
-class Resource:
-    """This machine, or the share of it that a configuration names.
-
-    Attributes:
-        name: As the user calls it.
-        enabled: Whether tasks may run there.
-        updated: Whether what is said of it is up to date.
-        max_cores, max_cores_per_job: How many cores tasks have together, and one of them.
-        max_memory: What all tasks have together; `max_memory_per_core`: the share of a core.
-        max_walltime: None: no limit.
-    """
-
-    type = "shellcmd"
-    frontend = "localhost"
-    updated = True
-    max_walltime = None
-
-    def __init__(self, name: str, cores: int | None = None, memory: Memory | None = None) -> None:
-        self.name = name
-        self.enabled = True
-        self.max_cores = self.max_cores_per_job = cores or machine.cores()
-        self.max_memory = Memory(machine.memory(), Memory.B) if memory is None else memory
-        self.max_memory_per_core = self.max_memory
-
-    def __repr__(self) -> str:
-        return f"<Resource {self.name}{'' if self.enabled else ' (not enabled)'}>"
-
-
 class Resources:
-    """The resources that there are, of which the first one enabled is used.
+    """The resources that there are; tasks go to those that are enabled.
 
     Attributes:
         resources: By name.
@@ -81,23 +64,35 @@ class Resources:
         Returns:
             How many are.
         """
-        chosen = _matcher(match) if isinstance(match, str) else match
-        for each in self:
-            each.enabled = each.enabled and bool(chosen(each))
-        return sum(each.enabled for each in self)
+        return select(self, _matcher(match) if isinstance(match, str) else match)
 
-    def select(self, names: str) -> None:
-        """Leave enabled what one of several patterns, separated by commas, means.
+    def select(self, names: Sequence[str]) -> None:
+        """Leave enabled what one of several patterns means.
+
+        This machine is enabled by its name, unless the configuration says that it is not.
 
         Raises:
-            NoResources: None of them means any.
+            NoResources: None of them means any that is enabled.
         """
-        patterns = [_matcher(each.strip()) for each in names.split(",")]
-        if not self.select_resource(lambda each: any(matches(each) for matches in patterns)):
-            raise NoResources(f"no resource is called {names!r}; there are: {self._names()}")
+        matchers = [_matcher(each) for each in names]
+        chosen = [each for each in self if any(matches(each) for matches in matchers)]
+        for each in chosen:
+            if isinstance(each.settings, LocalResource) and each.settings.enabled is None:
+                each.enabled = True
+        if not self.select_resource(lambda each: each in chosen):
+            asked = ",".join(names)
+            if chosen:
+                raise NoResources(f"no resource called {asked!r} is enabled")
+            raise NoResources(f"no resource is called {asked!r}; there are: {self._names()}")
+
+    def give_cores(self, cores: int) -> None:
+        """Let tasks have so many cores of this machine, whatever the configuration says."""
+        for each in self:
+            if isinstance(each.settings, LocalResource):
+                each.settings = replace(each.settings, cores=cores)
 
     def update_resources(self, resources: Iterable[Resource] | None = None) -> None:
-        """Nothing: what is said of this machine is always up to date."""
+        """Nothing: an engine brings up to date what is said of its resources."""
 
     def check(self) -> None:
         """See that there is one to use.
@@ -109,17 +104,26 @@ class Resources:
             raise NoResources(f"no resource is enabled, of {self._names()}")
 
     @property
-    def chosen(self) -> Resource:
-        """The one that is used: the first that is enabled.
+    def max_memory(self) -> Memory:
+        """The most that a task can have on any that is enabled.
 
         Raises:
             NoResources: None is.
         """
         self.check()
-        return next(each for each in self if each.enabled)
+        return max(each.max_memory for each in self if each.enabled)
 
     def _names(self) -> str:
         return ", ".join(self.resources) or "none at all"
+
+
+def patterns(text: str) -> list[str]:
+    """Patterns with commas between them, one by one.
+
+    >>> patterns("hpc, lo*")
+    ['hpc', 'lo*']
+    """
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def _matcher(pattern: str) -> Callable[[Any], bool]:
@@ -133,6 +137,17 @@ def _matcher(pattern: str) -> Callable[[Any], bool]:
     return matches
 
 
+def configured_resources(settings: Settings) -> Resources:
+    """The resources of a session whose settings these are, as `gc3` and `gc3libs.run` use them.
+
+    Raises:
+        NoResources: A configuration speaks of resources, and of none that can be used.
+        ConfigurationFileError: A file cannot be read.
+    """
+    files = CONFIG_FILE_LOCATIONS
+    return find_resources(settings, files, named=are_named(files))
+
+
 def find_resources(
     settings: Settings,
     files: Sequence[str] = (),
@@ -142,40 +157,44 @@ def find_resources(
 ) -> Resources:
     """The resources that the user's configuration speaks of; else this machine.
 
+    Where other resources are enabled, this machine is only if the configuration says so.
+
     Args:
-        settings: Of `gc3.toml`, flags and environment: what they say of this machine holds.
+        settings: Of `gc3.toml`, flags and environment.
         files: Of GC3Pie's kind, read if the user has named them or if there is no `gc3.toml`.
         named: The user has named them.
         sections: As such files have them; they win over the files.
 
     Raises:
-        NoResources: A configuration speaks of resources, and of none that can be used.
+        NoResources: A configuration speaks of resources, and of none that can be used, or is to be.
         ConfigurationFileError: A file that was named cannot be read.
     """
-    local = settings.resources.local
-    found: list[Resource] = []
-    if named or sections or not _has_file(settings):
+    found: dict[str, Any] = {}
+    if named or sections or not settings.has_file:
         known = read_sections(files, named=named, more=sections)
-        if known:
-            found = [_resource(each) for each in known if each.is_here]
-            if not found:
-                raise NoResources(
-                    f"none of the resources {', '.join(each.name for each in known)} can be used:"
-                    " this version runs tasks on this machine only (type=shellcmd)"
-                )
-    return Resources(found or [Resource(ALIASES[0], local.cores, local.memory)])
+        found = {each.name: each.settings for each in known if each.settings is not None}
+        if known and not found:
+            names = ", ".join(each.name for each in known)
+            raise NoResources(f"there is no resource but {names}, of types that cannot be used")
+    if not found:
+        found = {ALIASES[0]: settings.resources.local, **settings.resources.clusters}
+    resources = Resources(Resource(name, each) for name, each in found.items())
+    _enable(resources)
+    if settings.use:
+        resources.select(settings.use)
+    return resources
+
+
+def _enable(resources: Resources) -> None:
+    others = [each for each in resources if not isinstance(each.settings, LocalResource)]
+    for each in others:
+        each.enabled = each.settings.enabled  # type: ignore[attr-defined]
+    for each in resources:
+        if isinstance(each.settings, LocalResource):
+            said = each.settings.enabled
+            each.enabled = not any(other.enabled for other in others) if said is None else said
 
 
 def are_named(files: Sequence[str]) -> bool:
     """Whether the user has named these configuration files, or one by `GC3PIE_CONF`."""
     return list(files) != CONFIG_FILE_LOCATIONS or bool(os.environ.get("GC3PIE_CONF"))
-
-
-def _has_file(settings: Settings) -> bool:
-    return any(not origin.startswith("$") for origin in settings.origins.values())
-
-
-def _resource(section: Section) -> Resource:
-    resource = Resource(section.name, section.cores, section.memory)
-    resource.enabled = section.enabled
-    return resource

@@ -87,7 +87,7 @@ def _asking_for_more(
     errors: dict[str, LoadError] = {}
     found = desk.store.load_many([record.id for record in records], errors)
     for id_ in errors:
-        outcome.left[id_] = "its class is in a script, which has to change what it asks for"
+        outcome.left[id_] = "its class is in a script: name that with --script FILE"
     tasks = []
     for id_, task in found.items():
         reason = _ask(task, request)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gc3libs.cmdline._memo import Memo, read_memo, write_memo
+from gc3libs.cmdline._messages import as_typed
 from gc3libs.cmdline._plan import Plan, present_in
 from gc3libs.model import Task
 
@@ -74,7 +75,7 @@ class Supply:
             self._session.add_many(tasks)
             return
         plan = Plan(present_in(self._session), tasks)
-        self._say(str(plan))
+        self._say(plan.in_words(as_typed(self._session.path)))
         if self._dry_run:
             return
         new = plan.new

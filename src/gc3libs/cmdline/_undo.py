@@ -23,8 +23,6 @@ from gc3libs.exceptions import DamagedStore, NewerFormat, StoreUnavailable
 from gc3libs.persistence import Record, Store
 
 FORMAT: Final = 1
-KEEP_SECONDS: Final = 30 * 86400.0
-KEEP_BYTES: Final = 10**9
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +32,10 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         verb: The command.
         time: UTC, seconds since the epoch.
         records: How the tasks were. A record without payload: that did not change.
-        removed: IDs of tasks that were taken out of the session.
+        removed: IDs of tasks that were taken out of the session, and wait in the store.
+        after: The ID that stood before each of these; "" if none did.
+        waiting: How many bytes of them are in the store.
+        ended: IDs of tasks whose jobs were ended.
         steps: How many revisions the change is for a record, at most.
     """
 
@@ -44,11 +45,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     steps: int = 1
     records: list[Record] = []
     removed: list[str] = []
+    after: dict[str, str] = {}
+    waiting: int = 0
+    ended: list[str] = []
 
     @property
     def count(self) -> int:
         """How many tasks it was about."""
-        return len(self.records) + len(self.removed)
+        return len(self.records) + len(self.removed) + len(self.ended)
 
 
 class Log:
@@ -105,20 +109,32 @@ class Log:
         with contextlib.suppress(OSError):
             self._directory.rmdir()
 
-    def expired(self, now: float) -> list[Path]:
-        """Changes too old to be kept, or too many; never the last one."""
-        files = self.files()[:-1]
+    def expired(self, oldest: float, most: int) -> list[Path]:
+        """Changes that are kept no longer; never the last one.
+
+        Args:
+            oldest: Of a change that is kept; UTC, seconds since the epoch.
+            most: Bytes that changes, and what they have taken out of the session, take together.
+        """
         size, late = 0, []
-        for path in reversed(files):
+        for place, path in enumerate(reversed(self.files())):
             facts = path.stat()
-            size += facts.st_size
-            if size > KEEP_BYTES or now - facts.st_mtime > KEEP_SECONDS:
+            size += facts.st_size + _waiting(path)
+            if place and (size > most or facts.st_mtime < oldest):
                 late.append(path)
         return late
 
 
 class _Head(msgspec.Struct):
-    format: int
+    format: int = FORMAT
+    waiting: int = 0
+
+
+def _waiting(path: Path) -> int:
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=_Head).waiting
+    except (OSError, msgspec.DecodeError):
+        return 0
 
 
 def remembered(records: Sequence[Record], *, payloads: bool = False) -> list[Record]:

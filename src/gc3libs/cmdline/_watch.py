@@ -9,12 +9,12 @@ from weakref import WeakKeyDictionary
 
 from gc3libs import events
 from gc3libs._clock import SYSTEM
+from gc3libs.cmdline._causes import cause_of
 from gc3libs.cmdline._messages import as_typed, end_message, gc3_command, stopped_message
 from gc3libs.cmdline._progress import Progress, ProgressView
 from gc3libs.cmdline._published import Publisher
 from gc3libs.engine import Engine
 from gc3libs.model import State, Task
-from gc3libs.model.termination import words
 
 if TYPE_CHECKING:
     from gc3libs.session import Counts, Session
@@ -46,12 +46,18 @@ class Watch:
         self._before = self._done + self._failed
         self._quiet = quiet
         nothing_to_show = quiet or self._before == self._total
-        self._view = None if nothing_to_show else ProgressView(self._name, "this machine")
+        self._place = _place(engine)
+        self._view = None if nothing_to_show else ProgressView(self._name, self._place)
         self._unsubscribe = events.publisher.subscribe(self._changed, events.TaskStateChanged)
         self._publisher = Publisher(session.run_directory)
         self._grows = session.counts(leaf=False).total > 0
         self._next_requests = self._next_growth = self._began = SYSTEM.monotonic()
         self.failures = 0
+
+    @property
+    def done(self) -> int:
+        """How many tasks have ended well."""
+        return self._done
 
     def count(self) -> None:
         """Start from how things stand in the store."""
@@ -69,10 +75,10 @@ class Watch:
             if event.after == State.TERMINATED:
                 self._cpu += task.execution.details.cpu_time or 0.0
                 ok = task.execution.returncode == 0
-                self._ends[task] = None if ok else cause(task)
+                self._ends[task] = None if ok else cause_of(task)
                 self._count_end(self._ends[task], 1)
             elif event.before == State.TERMINATED:
-                self._count_end(self._ends.pop(task, cause(task)), -1)
+                self._count_end(self._ends.pop(task, cause_of(task)), -1)
 
     def _count_end(self, cause: str | None, number: int) -> None:
         if cause is None:
@@ -110,7 +116,7 @@ class Watch:
     def _progress(self) -> Progress:
         running = self._engine.running()
         now = time.time()
-        slots = sum(backend.capacity.cores for backend in self._engine.backends)
+        slots = self._engine.slots
         numbers = self._numbers
         going = numbers["RUNNING"] + numbers["TERMINATING"]
         total = max(self._total, self._done + self._failed + going + self._held)
@@ -122,7 +128,8 @@ class Watch:
             waiting=total - self._done - self._failed - going - self._held,
             held=self._held,
             examples=tuple((_name(task), now - _since(task)) for task in running[:EXAMPLES]),
-            slots=(min(len(running), slots), slots),
+            slots=None if slots is None else (min(len(running), slots), slots),
+            notes=tuple(f"{name} is set aside: {why}" for name, why in self._engine.set_aside),
             causes=tuple((+self._causes).most_common(3)),
         )
 
@@ -131,20 +138,22 @@ class Watch:
         numbers = self._numbers
         going = numbers["RUNNING"] + numbers["TERMINATING"]
         waiting = numbers["NEW"] + numbers["SUBMITTED"]
+        self.say(stopped_message(self._path, going, waiting, gc3=gc3_command()))
+
+    def say(self, message: str) -> None:
+        """Take the picture away, and say something."""
         if self._view is not None:
-            self._view.close(stopped_message(self._path, going, waiting, gc3=gc3_command()))
+            self._view.close(message)
 
     def ended(self, counts: Counts) -> None:
         """Say what came of it."""
         if self._quiet:
             return
-        view = self._view or ProgressView(self._name, "this machine")
+        view = self._view or ProgressView(self._name, self._place)
         done, failed = counts["ok"], counts["failed"]
         if self._before == self._total:
-            view.close(
-                f"{self._name}: all {self._total:,} tasks were over already:"
-                f" {done:,} done, {failed:,} failed"
-            )
+            which = "its task was" if self._total == 1 else f"all {self._total:,} tasks were"
+            view.close(f"{self._name}: {which} over already: {done:,} done, {failed:,} failed")
             return
         view.close(
             end_message(
@@ -166,22 +175,16 @@ class Watch:
             self._view.close()
 
 
+def _place(engine: Engine) -> str:
+    """Where tasks go."""
+    enabled = [each for each in engine.resources.values() if each.enabled]
+    names = ["this machine" if each.is_here else each.name for each in enabled]
+    return ", ".join(dict.fromkeys(names))
+
+
 def _name(task: Task) -> str:
     return task.get("jobname") or str(task)
 
 
 def _since(task: Task) -> float:
     return task.execution.timestamp.get("RUNNING", time.time())
-
-
-def cause(task: Task) -> str:
-    """Why a task failed, in a word or two: the same for the same trouble."""
-    details = task.execution.details
-    if details.error is not None:
-        return details.error.type
-    reason = details.reason
-    if reason.startswith("walltime"):
-        return "walltime"
-    if reason.startswith("memory"):
-        return "memory limit"
-    return reason.partition(":")[0] or words(task.execution.returncode)

@@ -63,10 +63,12 @@ class Inboxes:
 
     Args:
         directories: Absolute paths.
-        memory: Path of the file that remembers.
+        memory: Path of the file that remembers; None: only this object does.
     """
 
-    def __init__(self, directories: Sequence[str], memory: Path, clock: Clock = SYSTEM) -> None:
+    def __init__(
+        self, directories: Sequence[str], memory: Path | None = None, clock: Clock = SYSTEM
+    ) -> None:
         self._directories = tuple(directories)
         self._memory = memory
         self._clock = clock
@@ -122,12 +124,16 @@ class Inboxes:
         Raises:
             StoreUnavailable: The file cannot be written.
         """
+        if self._memory is None:
+            return
         try:
             write_file(self._memory, msgspec.json.encode(Kept(files=self._known)) + b"\n")
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self._memory}: {err.strerror}") from err
 
     def _remembered(self) -> dict[str, Mark]:
+        if self._memory is None:
+            return {}
         try:
             return msgspec.json.decode(self._memory.read_bytes(), type=Kept).files
         except FileNotFoundError:

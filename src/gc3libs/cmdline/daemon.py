@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,14 @@ from typing import Any
 from gc3libs._clock import SYSTEM
 from gc3libs.cmdline._commands import Commands
 from gc3libs.cmdline._detaching import detached
-from gc3libs.cmdline._reception import Answer, Reception, ask
+from gc3libs.cmdline._reception import Reception
 from gc3libs.cmdline._trouble import described
 from gc3libs.cmdline._watching import CREATED, Alarm, Bell, Event, Inboxes
 from gc3libs.cmdline.script import SessionBasedScript
 from gc3libs.exceptions import InvalidUsage
 from gc3libs.url import Url
 
-__all__ = ["DaemonClient", "SessionBasedDaemon"]
+__all__ = ["SessionBasedDaemon"]
 
 LOG = "daemon.log"
 LOOK = 1.0
@@ -129,7 +128,11 @@ class SessionBasedDaemon(SessionBasedScript):
     # the loop
 
     @property
-    def _shows_progress(self) -> bool:
+    def _is_watched(self) -> bool:
+        return False
+
+    @property
+    def _shows_tables(self) -> bool:
         return False
 
     def _loop(self) -> int:
@@ -225,38 +228,3 @@ def _on_sigterm(leave: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, former)
-
-
-class DaemonClient:
-    """Talks to a daemon: `PROG SERVER COMMAND [ARGUMENT ...]`, where SERVER is its session.
-
-    The exit code is 0, 64 for wrong usage, 68 if nobody answers, 69 if there is no such command, or
-    70 if the command fails.
-
-    Args:
-        argv: The command line; None: that of the process.
-    """
-
-    def __init__(self, argv: list[str] | None = None) -> None:
-        self._argv = sys.argv if argv is None else argv
-
-    def run(self) -> int:
-        """Ask, print the answer, and give the exit code."""
-        if len(self._argv) < 3:
-            return _printed(
-                Answer(
-                    code=os.EX_USAGE, text=f"usage: {self._argv[0]} SERVER COMMAND [ARGUMENT ...]"
-                )
-            )
-        _, server, command, *arguments = self._argv
-        try:
-            return _printed(ask(server, command, *arguments))
-        except OSError as err:
-            text = f"nobody answers at {server}: {err.strerror or err}"
-            return _printed(Answer(code=os.EX_NOHOST, text=text))
-
-
-def _printed(answer: Answer) -> int:
-    stream = sys.stderr if answer.code else sys.stdout
-    stream.write(f"{answer.text}\n")
-    return answer.code

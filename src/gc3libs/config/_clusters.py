@@ -1,8 +1,8 @@
-"""Settings of resources that are not simply this machine."""
+"""Settings of places where tasks run."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -10,13 +10,15 @@ from gc3libs.quantity import Duration, Memory
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Limit = Annotated[int, msgspec.Meta(ge=0)]
+Port = Annotated[int, msgspec.Meta(ge=1, le=65535)]
+Word = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9_][\w.:@/+*,=-]*\Z")]
+"""A name that a site has given; it goes into command lines and scripts of batch systems."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What a resource takes.
 
     Attributes:
-        enabled: Whether tasks may go there.
         max_jobs: At most so many jobs there at a time; 0: no limit.
         max_cores: At most so many cores of all jobs together; 0: no limit.
         max_cores_per_job, max_memory_per_core, max_walltime: The most that one job may ask for;
@@ -26,7 +28,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         tags: Words that a task can ask for.
     """
 
-    enabled: bool = True
     max_jobs: Limit = 0
     max_cores: Limit = 0
     max_cores_per_job: Limit = 0
@@ -36,11 +37,47 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     architecture: str | None = None
     tags: tuple[str, ...] = ()
 
+    def limits(self) -> dict[str, Any]:
+        """Those that are set, by key.
 
-class RemoteResource(Limits, frozen=True, kw_only=True):
+        >>> Limits(max_jobs=3).limits()
+        {'max_jobs': 3}
+        """
+        found = {name: getattr(self, name) for name in Limits.__struct_fields__}
+        return {name: value for name, value in found.items() if _is_set(value)}
+
+
+def _is_set(value: Any) -> bool:
+    return value is not None and (isinstance(value, Memory | Duration) or bool(value))
+
+
+class LocalResource(Limits, frozen=True, kw_only=True):
+    """This machine.
+
+    Attributes:
+        enabled: Whether tasks may go there; None: only where no other resource is enabled.
+        cores: How many cores tasks of one session use together; None: all that this process may
+            use. (`max_cores` is a limit of all sessions together.)
+        memory: How much memory they use together; None: all that the machine has.
+    """
+
+    enabled: bool | None = None
+    cores: Count | None = None
+    memory: Memory | None = None
+
+
+class NamedResource(Limits, frozen=True, kw_only=True):
+    """A resource that is configured.
+
+    Attributes:
+        enabled: Whether tasks may go there.
+    """
+
+    enabled: bool = True
+
+
+class RemoteResource(NamedResource, frozen=True, kw_only=True):
     """A resource on a machine that may be another one; how that is reached.
-
-    All but `transport` may be set in the user's own file only.
 
     Attributes:
         transport: `"local"`: commands run here; `"ssh"`: on `host`.
@@ -54,7 +91,7 @@ class RemoteResource(Limits, frozen=True, kw_only=True):
     transport: Literal["local", "ssh"] = "local"
     host: str | None = None
     user: str | None = None
-    port: int | None = None
+    port: Port | None = None
     identity: str | None = None
     jump: str | None = None
     directory: str | None = None
@@ -76,9 +113,9 @@ class BatchResource(RemoteResource, frozen=True, kw_only=True, tag_field="type")
 
     poll_every: Duration | None = None
     pack: Count = 1
-    queue: str | None = None
-    account: str | None = None
-    qos: str | None = None
+    queue: Word | None = None
+    account: Word | None = None
+    qos: Word | None = None
     options: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     prologue: str = ""
@@ -95,7 +132,7 @@ class SgeResource(BatchResource, frozen=True, kw_only=True, tag="sge"):
     `parallel_environment` serves jobs of several cores.
     """
 
-    parallel_environment: str | None = None
+    parallel_environment: Word | None = None
 
 
 class PbsResource(BatchResource, frozen=True, kw_only=True, tag="pbs"):
@@ -115,22 +152,61 @@ class HostResource(BatchResource, frozen=True, kw_only=True, tag="host"):
     cores: Count = 1
 
 
-class DaskResource(Limits, frozen=True, kw_only=True, tag_field="type", tag="dask"):
+class DaskResource(NamedResource, frozen=True, kw_only=True, tag_field="type", tag="dask"):
     """A cluster of `distributed`.
 
     Attributes:
         address: Of a scheduler that is there; None: one is started.
-        workers: How many processes of one thread a started one has; None: one a processor.
-        queue: A started one's workers are jobs of Slurm in this partition; None: processes here.
-        cores, memory, walltime: Of each such job.
+        workers: How many a started one has; None: one.
+        cores: How many jobs each of these runs at a time; None: all processors of this machine, or
+            one where workers are jobs of Slurm.
+        memory: Of each of these workers; None: this machine's. Slurm has to be told.
+        queue: These workers are jobs of Slurm in this partition; None: they run here.
+        account: That these jobs are charged to.
+        interface: Of the network by which these jobs reach the scheduler, such as `ib0`.
+        walltime: Of each of these jobs.
     """
 
     address: str | None = None
-    workers: int | None = None
-    queue: str | None = None
-    cores: Count = 1
+    workers: Count | None = None
+    queue: Word | None = None
+    account: Word | None = None
+    interface: Word | None = None
+    cores: Count | None = None
     memory: Memory | None = None
     walltime: Duration | None = None
 
 
 Cluster = SlurmResource | SgeResource | PbsResource | LsfResource | HostResource | DaskResource
+"""A resource that has a name of the user's."""
+
+Kind = type[Cluster]
+
+KINDS: dict[str, Kind] = {
+    "dask": DaskResource,
+    "host": HostResource,
+    "lsf": LsfResource,
+    "pbs": PbsResource,
+    "sge": SgeResource,
+    "slurm": SlurmResource,
+}
+"""By the `type` of a resource."""
+
+USER_ONLY = frozenset(
+    {
+        *(set(RemoteResource.__struct_fields__) - set(NamedResource.__struct_fields__)),
+        "address",
+        "epilogue",
+        "modules",
+        "options",
+        "prologue",
+    }
+)
+"""Keys that decide which code runs, or where one logs in."""
+
+
+def decode(kind: type, value: Any) -> Any:
+    """A quantity of what people write; `dec_hook` of `msgspec.convert`."""
+    if kind in (Memory, Duration):
+        return value if isinstance(value, kind) else kind(value)
+    raise NotImplementedError(kind)

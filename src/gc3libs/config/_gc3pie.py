@@ -1,4 +1,4 @@
-"""Configuration files of GC3Pie: what they say of resources that are this machine."""
+"""Configuration files of GC3Pie: finding them, and what they consist of."""
 
 from __future__ import annotations
 
@@ -9,18 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gc3libs.exceptions import (
-    ConfigurationError,
-    InvalidValue,
-    NoAccessibleConfigurationFile,
-    NoValidConfigurationFile,
-)
-from gc3libs.quantity import GB, Memory
+from gc3libs.config._sections import AUTH, RESOURCE, Section, words_of
+from gc3libs.exceptions import NoAccessibleConfigurationFile, NoValidConfigurationFile
 
 logger = logging.getLogger(__name__)
-
-PREFIX = "resource/"
-_TRUE = ("yes", "true", "on", "1")
 
 
 class Configuration:
@@ -43,42 +35,6 @@ class Configuration:
     ) -> None:
         self.locations = locations
         self.sections = dict(cfg_dict or {})
-
-
-class Section:
-    """A section `[resource/NAME]`.
-
-    Attributes:
-        name: Of the resource.
-        is_here: It is this machine, and not a batch system or another host.
-        enabled: Whether it may be used.
-        cores: How many it has; None: not said.
-        memory: How much it has in all; None: not said.
-
-    Raises:
-        ConfigurationError: A number is none.
-    """
-
-    def __init__(self, name: str, items: Mapping[str, Any]) -> None:
-        self.name = name
-        words = {key.lower(): str(value).strip() for key, value in items.items()}
-        self.is_here = (
-            words.get("type") == "shellcmd" and words.get("transport", "local") == "local"
-        )
-        self.enabled = words.get("enabled", "yes").lower() in _TRUE
-        try:
-            self.cores = int(words["max_cores"]) if "max_cores" in words else None
-            self.memory = _memory(words, self.cores)
-        except (InvalidValue, ValueError) as err:
-            raise ConfigurationError(f"resource {name}: {err}", do_log=False) from err
-
-
-def _memory(words: Mapping[str, str], cores: int | None) -> Memory | None:
-    text = words.get("max_memory_per_core")
-    if text is None or cores is None:
-        return None
-    of_one = int(text) * GB if text.isdigit() else Memory(text)
-    return of_one * cores
 
 
 def read_sections(
@@ -111,11 +67,18 @@ def read_sections(
 
 
 def _sections(parser: configparser.ConfigParser) -> Iterator[Section]:
+    logins = {
+        title.removeprefix(AUTH): words_of(parser[title])
+        for title in parser.sections()
+        if title.startswith(AUTH)
+    }
     for title in parser.sections():
-        if title.startswith(PREFIX):
-            section = Section(title.removeprefix(PREFIX), parser[title])
-            if not section.is_here:
-                logger.info("resource %s is left out: it is not this machine", section.name)
+        if title.startswith(RESOURCE):
+            section = Section(title.removeprefix(RESOURCE), words_of(parser[title]), logins)
+            if section.settings is None:
+                logger.warning(
+                    "[%s] is left out: there are no resources of type %r", title, section.type
+                )
             yield section
 
 

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import shlex
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import platformdirs
 
-from gc3libs.config._settings import KEYS, USER_ONLY, Settings
+from gc3libs.config._clusters import decode
+from gc3libs.config._kinds import kinds_of, resource_tables
+from gc3libs.config._misspelt import unknown
+from gc3libs.config._settings import (
+    COMMAND_LINE,
+    LOCAL,
+    RESOURCES,
+    Settings,
+    Types,
+    is_user_only,
+    types_of,
+)
 from gc3libs.exceptions import ConfigurationFileError, InvalidSetting
-from gc3libs.quantity import Memory
 
 FILE = "gc3.toml"
 Values = dict[str, Any]
+
+
+class Source(NamedTuple):
+    """What one file says; `is_own`: it is the user's own."""
+
+    origin: str
+    document: Values
+    is_own: bool
 
 
 def load_settings(
@@ -45,35 +63,30 @@ def load_settings(
         ConfigurationFileError: A file cannot be read, or is not TOML.
     """
     environ = os.environ if environ is None else environ
+    files = list(_files(Path(start or "."), session, environ))
+    types = types_of(kinds_of(_resource_tables(files, environ)))
     values: Values = {}
     origins: dict[str, str] = {}
-    for origin, found in _sources(Path(start or "."), session, environ, flags or {}):
+    for origin, found in _values(files, environ, flags or {}, types):
         values |= found
         origins |= dict.fromkeys(found, origin)
     return _build(values, origins)
 
 
-def _sources(
-    start: Path,
-    session: str | os.PathLike[str] | None,
-    environ: Mapping[str, str],
-    flags: Mapping[str, Any],
-) -> Iterator[tuple[str, Values]]:
-    """What is set where; what wins comes last."""
+# where settings are found
+
+
+def _files(
+    start: Path, session: str | os.PathLike[str] | None, environ: Mapping[str, str]
+) -> Iterator[Source]:
+    """The files that count; what wins comes last."""
     own = _users_file(environ)
     if own:
-        yield str(own), _read(own, user_owned=True)
+        yield Source(str(own), _read(own), is_own=True)
     others = [_nearest(start), Path(session) / FILE if session else None]
     for path in dict.fromkeys(path for path in others if path):
         if path.is_file() and not (own and path.samefile(own)):
-            yield str(path), _read(path, user_owned=False)
-    for key in KEYS:
-        name = variable(key)
-        if environ.get(name):
-            yield f"${name}", {key: _from_text(environ[name], key, f"${name}")}
-    for key, value in flags.items():
-        if value is not None:
-            yield "the command line", {key: _checked(value, key, "the command line")}
+            yield Source(str(path), _read(path), is_own=False)
 
 
 def _users_file(environ: Mapping[str, str]) -> Path | None:
@@ -90,81 +103,103 @@ def _nearest(start: Path) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def variable(key: str) -> str:
-    """The environment variable of a setting.
-
-    >>> variable("resources.local.cores")
-    'GC3_RESOURCES_LOCAL_CORES'
-    """
-    return "GC3_" + key.upper().replace(".", "_")
-
-
-def _read(path: Path, *, user_owned: bool) -> Values:
+def _read(path: Path) -> Values:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as err:
         reason = err.strerror if isinstance(err, OSError) else err
         raise ConfigurationFileError(f"cannot read {path}: {reason}", do_log=False) from err
-    values = dict(_flatten(document, str(path)))
-    for key in values.keys() & USER_ONLY:
-        if not user_owned:
+
+
+def _resource_tables(
+    files: Iterable[Source], environ: Mapping[str, str]
+) -> Iterator[tuple[str, str, Any]]:
+    """Where, under which name and how resources are spoken of."""
+    for origin, document, _ in files:
+        yield from resource_tables(origin, document)
+    prefix, suffix = variable(RESOURCES), "_TYPE"
+    for name, text in environ.items():
+        if name.startswith(prefix) and name.endswith(suffix) and text:
+            resource = name[len(prefix) : -len(suffix)].lower()
+            yield f"${name}", resource, {"type": text}
+
+
+def variable(key: str) -> str:
+    """The environment variable of a setting.
+
+    >>> variable("resources.local.cores"), variable("resources.my-cluster.max_jobs")
+    ('GC3_RESOURCES_LOCAL_CORES', 'GC3_RESOURCES_MY_CLUSTER_MAX_JOBS')
+    """
+    return "GC3_" + key.upper().replace(".", "_").replace("-", "_")
+
+
+# what they say
+
+
+def _values(
+    files: Iterable[Source], environ: Mapping[str, str], flags: Mapping[str, Any], types: Types
+) -> Iterator[tuple[str, Values]]:
+    """What is set where; what wins comes last."""
+    for source in files:
+        yield source.origin, dict(_of_file(source, types))
+    for key in types:
+        name = variable(key)
+        if environ.get(name):
+            yield f"${name}", {key: _from_text(environ[name], key, f"${name}", types)}
+    for key, value in flags.items():
+        if value is not None:
+            yield COMMAND_LINE, {key: _checked(value, key, COMMAND_LINE, types)}
+
+
+def _of_file(source: Source, types: Types) -> Iterator[tuple[str, Any]]:
+    for key, value in _flatten(source.document, source.origin, types):
+        if is_user_only(key) and not source.is_own:
             own = platformdirs.user_config_path("gc3") / FILE
-            raise InvalidSetting(str(path), key, f"only your own configuration can set this: {own}")
-    return {key: _checked(value, key, str(path)) for key, value in values.items()}
+            reason = f"only your own configuration can set this: {own}"
+            raise InvalidSetting(source.origin, key, reason)
+        yield key, _checked(value, key, source.origin, types)
 
 
-def _flatten(table: Mapping[str, Any], where: str, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def _flatten(
+    table: Mapping[str, Any], where: str, types: Types, prefix: str = ""
+) -> Iterator[tuple[str, Any]]:
     for name, value in table.items():
         key = prefix + name
-        if key in KEYS:
+        if key in types:
             yield key, value
-        elif not any(known.startswith(f"{key}.") for known in KEYS):
-            raise _unknown(where, prefix, name)
+        elif not any(known.startswith(f"{key}.") for known in types):
+            raise unknown(where, prefix, name, types)
         elif isinstance(value, dict):
-            yield from _flatten(value, where, f"{key}.")
+            yield from _flatten(value, where, types, f"{key}.")
         else:
             raise InvalidSetting(where, key, f"this is a table: [{key}]")
 
 
-def _unknown(where: str, prefix: str, name: str) -> InvalidSetting:
-    here = {key.removeprefix(prefix).partition(".")[0] for key in KEYS if key.startswith(prefix)}
-    near = difflib.get_close_matches(name, sorted(here), 1)
-    elsewhere = [key for key in sorted(KEYS) if key.rpartition(".")[2] == name]
-    hint = near or elsewhere
-    reason = f"unknown key {name!r}." + (f" Did you mean {hint[0]!r}?" if hint else "")
-    if not hint:
-        reason += f" Known here: {', '.join(sorted(here))}"
-    return InvalidSetting(where, prefix.rstrip(".") or "top level", reason)
+def _from_text(text: str, key: str, where: str, types: Types) -> Any:
+    if not str(types[key]).startswith("tuple"):
+        return _checked(text, key, where, types, strict=False)
+    words = shlex.split(text) if key.endswith(".options") else text.split(",")
+    return _checked([each.strip() for each in words], key, where, types)
 
 
-def _from_text(text: str, key: str, where: str) -> Any:
-    if key in USER_ONLY:
-        return _checked([each.strip() for each in text.split(",")], key, where)
-    return _checked(text, key, where, strict=False)
-
-
-def _checked(value: Any, key: str, where: str, *, strict: bool = True) -> Any:
+def _checked(value: Any, key: str, where: str, types: Types, *, strict: bool = True) -> Any:
     try:
-        return msgspec.convert(value, KEYS[key], strict=strict, dec_hook=_decode)
+        return msgspec.convert(value, types[key], strict=strict, dec_hook=decode)
     except KeyError:
         table, _, name = key.rpartition(".")
-        raise _unknown(where, f"{table}." if table else "", name) from None
+        raise unknown(where, f"{table}." if table else "", name, types) from None
     except msgspec.ValidationError as err:
         raise InvalidSetting(where, key, f"{value!r} will not do: {err}") from err
 
 
-def _decode(kind: type, value: Any) -> Any:
-    if kind is Memory:
-        return value if isinstance(value, Memory) else Memory(value)
-    raise NotImplementedError(kind)
-
-
 def _build(values: Values, origins: dict[str, str]) -> Settings:
+    resources: dict[str, Any] = {}
     tree: dict[str, Any] = {"origins": origins}
     for key, value in values.items():
-        *tables, name = key.split(".")
-        table = tree
-        for each in tables:
-            table = table.setdefault(each, {})
-        table[name] = value
-    return msgspec.convert(tree, Settings, dec_hook=_decode)
+        table, _, name = key.rpartition(".")
+        if table:
+            resources.setdefault(table.removeprefix(RESOURCES), {})[name] = value
+        else:
+            tree[name] = value
+    tree["resources"] = {"local": resources.pop(LOCAL, {}), "clusters": resources}
+    return msgspec.convert(tree, Settings, dec_hook=decode)

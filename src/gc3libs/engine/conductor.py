@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from gc3libs._clock import Clock
-from gc3libs.engine.course import Course
+from gc3libs.engine.course import Course, in_words
 from gc3libs.engine.keeper import Keeper
 from gc3libs.engine.roster import Roster
 from gc3libs.exceptions import LoadError, RecoverableError
@@ -78,30 +78,48 @@ class Conductor:
             except (RecoverableError, KeyboardInterrupt):
                 self._stirred[key] = task
                 raise
-            except LoadError as err:
-                logger.warning("%s has to wait: %s", task, err)
-            except Exception as err:  # noqa: BLE001  # whatever next(), retry() or a stage raises
-                self._course.fail(task, f"{type(task).__name__} could not go on", err)
             self.note(task)
             moved |= task.execution.state is not before
         return moved
 
+    def _advance(self, task: Any) -> None:
+        try:
+            if task._failure is not None:
+                task._wind_up()
+            else:
+                self._decide(task)
+        except RecoverableError:
+            raise
+        except LoadError as err:
+            logger.warning("%s has to wait: %s", task, err)
+        except Exception as err:  # noqa: BLE001  # whatever next(), retry() or a stage raises
+            self._give_up(task, f"{type(task).__name__} could not go on", err)
+
     @staticmethod
-    def _advance(task: Task) -> None:
+    def _decide(task: Task) -> None:
         if task.execution.state is State.NEW:
             if task.execution.held:
                 return
             task.submit()
         task.update_state()
 
-    def kill(self, task: Task) -> None:
+    def _give_up(self, task: Any, what: str, err: Exception) -> None:
+        """Code of its author raised: a collection ends when what it has begun is over."""
+        if task._fail_later(*in_words(what, err)):
+            self._course.tell_failure(task, what, err)
+        else:
+            self._course.fail(task, what, err)
+
+    def kill(self, task: Any) -> None:
         """End a collection, and what is in it."""
         try:
             task.kill()
         except RecoverableError:
             raise
         except Exception as err:  # noqa: BLE001  # whatever a class's own kill() raises
-            self._course.fail(task, "kill() raised", err)
+            self._give_up(task, "kill() raised", err)
+            if task.execution.state is not State.TERMINATED:
+                task._cancel()
         self.note(task)
 
     def note(self, task: Any) -> None:

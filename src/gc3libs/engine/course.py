@@ -11,6 +11,7 @@ from gc3libs import events
 from gc3libs._clock import Clock
 from gc3libs.backends.base import JobRefused, Report
 from gc3libs.engine.keeper import Keeper
+from gc3libs.exceptions import RecoverableError
 from gc3libs.model import Job, Signals, State, Task
 
 logger = logging.getLogger(__name__)
@@ -74,7 +75,16 @@ class Course:
     def end(self, task: Task, place: str | None = None) -> None:
         """A task is over; its outputs, if any, are in the directory `place`."""
         if self.move(task, State.TERMINATED):
+            if task.execution.returncode == 0:
+                task.execution.details.directory = ""  # it goes once all is safe
             self._keeper.note_end(task, place)
+
+    def put_off(self, task: Task, reason: str) -> None:
+        """A task cannot go on at the moment, which its history says once."""
+        history = task.execution.history
+        if history.last() != reason:
+            history.append(reason)
+            self._keeper.note(task, urgent=False)
 
     def cancel(self, task: Task) -> None:
         """A task was cancelled before it started."""
@@ -101,6 +111,18 @@ class Course:
         run.end_attempt()
         return self.move(task, State.NEW)
 
+    def excuse(self, task: Job, trouble: RecoverableError) -> bool:
+        """Nothing can be heard of a job; whether its task says that this is the end of it."""
+        try:
+            answer = task.update_job_state_error(trouble)
+        except Exception as err:  # noqa: BLE001  # whatever the method raises
+            self.fail(task, "update_job_state_error() raised", err)
+            return True
+        if isinstance(answer, Exception) and not isinstance(answer, RecoverableError):
+            self.fail(task, "nothing can be heard of its job", answer)
+            return True
+        return False
+
     def refuse(self, task: Task, refusal: JobRefused) -> None:
         """No backend takes a task's job, which is the task's end.
 
@@ -126,11 +148,22 @@ class Course:
 
     def fail(self, task: Task, what: str, err: Exception) -> None:
         """End a task because code of its author raised."""
-        text = "".join(traceback.format_exception(err))
-        logger.warning("%s: %s: %s: %s", task, what, type(err).__name__, err)
-        task.execution.fail(f"{what}: {type(err).__name__}: {err}", text)
-        failed = events.HookFailed(task=task, hook=what, traceback=text, time=self._clock.now())
-        events.publisher.publish(failed)
+        task.execution.fail(*in_words(what, err))
+        self.tell_failure(task, what, err)
         self._abandon(task.execution.details.token)
         self._see(task)
         self._keeper.note_end(task)
+
+    def tell_failure(self, task: Task, what: str, err: Exception) -> None:
+        """Have people know that code of a task's author raised."""
+        line, trace = in_words(what, err)
+        logger.warning("%s: %s", task, line)
+        logger.debug("this is where it was raised", exc_info=err)
+        failed = events.HookFailed(task=task, hook=what, traceback=trace, time=self._clock.now())
+        events.publisher.publish(failed)
+
+
+def in_words(what: str, err: Exception) -> tuple[str, str]:
+    """What was raised: in a line, and with where it was raised."""
+    line = f"{what}: {type(err).__name__}: {err}"
+    return line, "".join(traceback.format_exception(err))

@@ -12,6 +12,8 @@ from gc3libs.engine.course import Course
 from gc3libs.engine.fleet import Fleet
 from gc3libs.engine.intake import Intake, Load
 from gc3libs.engine.keeper import Keeper
+from gc3libs.engine.site import Site
+from gc3libs.engine.turns import Turn, Turns
 from gc3libs.exceptions import RecoverableError
 from gc3libs.model import State, Task
 from gc3libs.persistence.store import Store
@@ -49,6 +51,7 @@ class Dispatcher:
         self._clock = clock
         self._let_wait = let_wait
         self.intake = Intake(load)
+        self._turns = Turns(self.intake, fleet, course)
         self._intended: dict[int, Task] = {}
         self._held: dict[int, Task] = {}
         self._number = 0
@@ -64,11 +67,11 @@ class Dispatcher:
     @property
     def has_waiting(self) -> bool:
         """Whether there may be tasks to choose."""
-        return bool(self.intake) or any(not each.execution.held for each in self._held.values())
+        return bool(self._turns) or any(not each.execution.held for each in self._held.values())
 
     def discard(self, task: Task) -> None:
         """Leave a task out, wherever it is."""
-        self.intake.discard(task)
+        self._turns.discard(task)
         for table in (self._intended, self._held):
             table.pop(id(task), None)
 
@@ -76,28 +79,48 @@ class Dispatcher:
         """Hand over, with the token that it has, a task of which no backend knows."""
         self._intended[id(task)] = task
 
-    def choose(self, room: int) -> None:
-        """Choose what is handed over next: so many tasks at most."""
+    @property
+    def has_choice(self) -> bool:
+        """Whether resources are chosen one by one, and say how much room there is."""
+        return self._turns.has_choice
+
+    def choose(self, room: float) -> int:
+        """Choose what is handed over next: so many tasks at most; gives how many."""
         self._take_released()
-        chosen: list[Task] = []
+        self._turns.begin(self._intended.values())
+        turns: list[Turn] = []
         try:
-            while len(chosen) < room and (task := self.intake.take()) is not None:
-                if not task.execution.held:
-                    chosen.append(task)
-                elif self._let_wait(task):
-                    self._held[id(task)] = task
-            self._give_ids(chosen)
-            for task in chosen:
+            self._redirect()
+            while len(turns) < room and (turn := self._turns.take()) is not None:
+                if not turn.task.execution.held:
+                    turns.append(turn)
+                elif self._let_wait(turn.task):
+                    self._held[id(turn.task)] = turn.task
+            self._give_ids([turn.task for turn in turns])
+            for task, site in turns:
                 if task.execution.state is State.NEW:  # it could be saved
-                    self._start_attempt(task)
+                    self._start_attempt(task, site)
                     self._intended[id(task)] = task
         except BaseException:
-            new = [each for each in chosen if each.execution.state is State.NEW]
+            new = [turn.task for turn in turns if turn.task.execution.state is State.NEW]
             self.intake.put_back(each for each in new if each not in self)
             raise
+        finally:
+            self._turns.end()
         for task in tuple(self._intended.values()):
             if task.execution.state is State.NEW and not self._course.move(task, State.SUBMITTED):
                 del self._intended[id(task)]
+        return len(turns)
+
+    def _redirect(self) -> None:
+        """Let tasks that were not handed over, where they were to go, go elsewhere."""
+        for task in [each for each in self._intended.values() if self._turns.is_stranded(each)]:
+            site = self._turns.elsewhere(task)
+            if site is not None:
+                task.execution.details.resource = site.name
+                self._keeper.note(task)
+            elif task.execution.state is not State.SUBMITTED:  # it was refused everywhere
+                self._intended.pop(id(task), None)
 
     def _take_released(self) -> None:
         for task in [each for each in self._held.values() if not each.execution.held]:
@@ -109,42 +132,56 @@ class Dispatcher:
             self._keeper.save()  # those that a collection has made go with what it decided
             self._keeper.enrol(tasks)
 
-    def _start_attempt(self, task: Task) -> None:
+    def _start_attempt(self, task: Task, site: Site) -> None:
         id_ = task.persistent_id
         if id_ is None:
             self._number += 1
             id_ = f"{type(task).__name__}-{self._name}.{self._number}"
         task.execution.start_attempt(jobs.make_token(id_, task.execution.attempt + 1))
+        task.execution.details.resource = site.name
 
     def hand_over(self) -> bool:
         """Hand over what was chosen, and saved as such; whether anything was.
 
         Raises:
-            RecoverableError: A backend takes none at the moment; the call can be repeated.
+            RecoverableError: The only resource takes none at the moment; the call can be repeated.
         """
+        tasks = [
+            task
+            for task in self._intended.values()
+            if task.execution.state is not State.NEW  # else it was not chosen to the end
+            and not self._turns.is_stranded(task)
+        ]
+        handed_over = [self._hand_over(*each) for each in self._fleet.takers(tasks)]
+        return any(handed_over)
+
+    def _hand_over(self, site: Site, tasks: list[Task]) -> bool:
         ready = {}
-        for task in tuple(self._intended.values()):
-            if task.execution.state is State.NEW:  # it was not chosen to the end
-                continue
+        for task in tasks:
             try:
                 ready[task.execution.details.token] = task, jobs.job_spec(task, self._store)
             except RecoverableError:
                 raise
             except Exception as err:  # noqa: BLE001  # whatever the task's own code raises
                 self._course.fail(task, "it cannot be submitted", err)
+                self._turns.forget(task)
                 del self._intended[id(task)]
+        if not ready:
+            return False
         try:
-            refused = self._fleet.submit(ready) if ready else {}
+            refused = self._fleet.submit(site, ready)
         finally:
             for task, _ in ready.values():
                 if self._fleet.has(task):
                     self._intended.pop(id(task), None)
+                    self._turns.forget(task)
                     self._tell(task)
-        for token, refusal in refused.items():
+        for token, refusal in (refused or {}).items():
             task = ready[token][0]
-            self._intended.pop(id(task), None)
-            self._course.refuse(task, refusal)
-        return bool(ready)
+            if not self._turns.refuse(task, site, refusal.reason):
+                self._intended.pop(id(task), None)
+                self._course.refuse(task, refusal)
+        return refused is not None
 
     def _tell(self, task: Task) -> None:
         if events.publisher.wants(events.TaskSubmitted):

@@ -16,12 +16,15 @@ from gc3libs.engine.ledger import Counts
 from gc3libs.engine.loop import Loop
 from gc3libs.engine.patience import Patience
 from gc3libs.engine.places import open_local
+from gc3libs.engine.resource import Resource
 from gc3libs.exceptions import InvalidArgument, InvalidValue, RecoverableError
 from gc3libs.model import State, Task
 from gc3libs.persistence.record import Guard
 from gc3libs.persistence.store import Store
 
 logger = logging.getLogger(__name__)
+
+Place = Backend | Resource
 
 
 class Engine(Loop):
@@ -32,7 +35,8 @@ class Engine(Loop):
     directory goes on: each task runs once.
 
     Args:
-        backend: Where jobs run: a `Backend`, several, or None for this machine.
+        backend: Where jobs run: a `Backend`, a `Resource` with its limits, several of these, or
+            None for this machine.
         tasks: Added at once.
         store: Where changed tasks are saved; None: nothing is kept.
         workdir: Directory of the backend of this machine: what it knows of its jobs lies there, and
@@ -43,12 +47,18 @@ class Engine(Loop):
         max_submitted: At most so many tasks SUBMITTED; 0: no limit.
         can_submit: Whether new tasks are started.
         can_retrieve: Whether outputs of ended ones are fetched.
-        output_dir, retrieve_running, retrieve_changed_only: Kept for old scripts; without effect.
+        output_dir: Kept for old scripts; without effect.
         retrieve_overwrites: Outputs replace files of an existing output directory; otherwise that
             is renamed.
+        retrieve_running: If outputs replace others, those of running tasks are fetched, too, as far
+            as they are written and their backend can do it; about once a second.
+        retrieve_changed_only: Of these, only files that have changed since.
         forget_terminated: Let go of tasks that are over, and of their numbers.
         guard: The lease under which the engine writes.
         clock: Tells the time.
+
+    Attributes:
+        to_start: So many tasks more are started; None: all.
 
     From `max_in_flight` to `forget_terminated` they are attributes, too, that may be changed at any
     time.
@@ -56,7 +66,7 @@ class Engine(Loop):
 
     def __init__(
         self,
-        backend: Backend | Sequence[Backend] | None = None,
+        backend: Place | Sequence[Place] | None = None,
         tasks: Iterable[Task] = (),
         store: Store | None = None,
         workdir: str | Path | None = None,
@@ -82,6 +92,7 @@ class Engine(Loop):
                 raise InvalidValue(f"{name}={limit}: give a number of tasks, or 0 for no limit")
         self.max_in_flight = max_in_flight
         self.max_submitted = max_submitted
+        self.to_start = None
         self.output_dir = output_dir
         self.retrieve_running = retrieve_running
         self.retrieve_overwrites = retrieve_overwrites
@@ -92,8 +103,9 @@ class Engine(Loop):
             backend = open_local(self._cleanup, workdir, store, cores, memory)
         elif (workdir, cores, memory) != (None, None, None):
             raise InvalidArgument("workdir, cores and memory are for the backend of this machine")
-        backends = [backend] if isinstance(backend, Backend) else list(backend)
-        super().__init__(backends, store, guard, clock)
+        given = [backend] if isinstance(backend, Backend | Resource) else list(backend)
+        resources = [_as_resource(each) for each in given]
+        super().__init__(resources, store, guard, clock)
         for task in tasks:
             self.add(task)
 
@@ -166,7 +178,7 @@ class Engine(Loop):
         token = task.execution.details.token
         if token:
             self._keeper.flush()
-            self._fleet.named(task.execution.details.resource).free([token])
+            self._fleet.site_for(task).backend.free([token])
 
     def peek(
         self,
@@ -183,8 +195,7 @@ class Engine(Loop):
             offset: Where it begins, in bytes; a negative one counts from the end.
             size: In bytes; None: all the rest.
         """
-        backend = self._fleet.named(task.execution.details.resource)
-        return peek(task, backend, what, offset, size)
+        return peek(task, self._fleet.site_for(task).backend, what, offset, size)
 
     # how things stand
 
@@ -221,11 +232,6 @@ class Engine(Loop):
     def running(self) -> list[Task]:
         """The tasks whose jobs run, the oldest first."""
         return [task for task in self._fleet if task.execution.state is State.RUNNING]
-
-    @property
-    def backends(self) -> Sequence[Backend]:
-        """Where jobs run."""
-        return self._fleet.backends
 
     # the loop
 
@@ -271,4 +277,10 @@ class Engine(Loop):
             if not self._keeper.is_over:
                 self.flush()
         finally:
+            for site in self._fleet.sites:
+                site.resource.slots.close()
             self._cleanup.close()
+
+
+def _as_resource(place: Place) -> Resource:
+    return place if isinstance(place, Resource) else Resource(place.name, backend=place)

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 
+from gc3libs._clock import Clock
 from gc3libs.backends.base import Backend, Fetched, FetchRequest
 from gc3libs.engine import jobs
 from gc3libs.engine.course import Course
 from gc3libs.engine.fleet import Fleet
-from gc3libs.exceptions import DataStagingError, RecoverableError
-from gc3libs.model import Job, Signals, Task
+from gc3libs.exceptions import (
+    DataStagingError,
+    RecoverableDataStagingError,
+    RecoverableError,
+)
+from gc3libs.model import Job, Signals, State, Task
 
 logger = logging.getLogger(__name__)
+
+INTERVAL = 1.0
+"""Seconds between two copies of what running jobs have written."""
 
 
 class Harvest:
     """Tasks whose jobs have ended, and whose outputs are to be fetched."""
 
-    def __init__(self, fleet: Fleet, course: Course) -> None:
+    def __init__(self, fleet: Fleet, course: Course, clock: Clock) -> None:
         self._fleet = fleet
         self._course = course
+        self._clock = clock
+        self._copied_at = -math.inf
         self._ended: dict[str, Task] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self._ended)
+    def __len__(self) -> int:
+        return len(self._ended)
 
     def add(self, task: Task) -> None:
         """Have a task's outputs fetched."""
@@ -36,19 +47,37 @@ class Harvest:
         if self._ended.get(token) is task:
             del self._ended[token]
 
+    def copy_running(self, *, changed_only: bool) -> None:
+        """Have what running jobs have written so far copied, about once in `INTERVAL` seconds."""
+        now = self._clock.monotonic()
+        if now - self._copied_at < INTERVAL:
+            return
+        self._copied_at = now
+        for site in self._fleet.in_service:
+            running = [
+                task
+                for task in self._fleet
+                if task.execution.state is State.RUNNING and self._fleet.site_for(task) is site
+            ]
+            requests = [wanted for task in running if (wanted := _wanted_now(task)) is not None]
+            if requests:
+                site.backend.snapshot(requests, changed_only=changed_only)
+
     def gather(self, *, overwrite: bool) -> RecoverableError | None:
-        """End those tasks whose outputs can be fetched; the trouble of a backend, if it has any."""
-        trouble = None
-        for backend in self._fleet.backends:
+        """End those tasks whose outputs can be fetched; what trouble there is that may pass."""
+        trouble: RecoverableError | None = None
+        for site in self._fleet.in_service:
             mine = {
                 token: task
                 for token, task in self._ended.items()
-                if self._fleet.place_of(token) is backend
+                if self._fleet.place_of(token) is site.backend
             }
             try:
-                self._gather_from(backend, mine, overwrite=overwrite)
-            except RecoverableError as err:
+                self._gather_from(site.backend, mine, overwrite=overwrite)
+            except RecoverableDataStagingError as err:  # it is the place where they should go
                 trouble = err
+            except RecoverableError as err:
+                trouble = self._fleet.note_trouble(site, err) or trouble
         return trouble
 
     def _gather_from(self, backend: Backend, ended: dict[str, Task], *, overwrite: bool) -> None:
@@ -62,8 +91,16 @@ class Harvest:
                 self._fail(task, err)
         wanted = [request for request in requests.values() if request is not None]
         fetched = {each.token: each for each in backend.fetch(wanted)} if wanted else {}
+        troubles = []
         for token, request in requests.items():
-            self._take_over(ended[token], backend, request, fetched.get(token))
+            found = fetched.get(token)
+            if found is not None and found.may_pass:
+                self._course.put_off(ended[token], f"outputs have to wait: {found.error}")
+                troubles.append(f"{ended[token]}: {found.error}")
+            else:
+                self._take_over(ended[token], backend, request, found)
+        if troubles:
+            raise RecoverableDataStagingError(troubles[0])
 
     def _take_over(
         self, task: Task, backend: Backend, request: FetchRequest | None, fetched: Fetched | None
@@ -86,6 +123,15 @@ class Harvest:
         self.discard(task)
 
 
+def _wanted_now(task: Task) -> FetchRequest | None:
+    """The outputs of a task that runs; what its own code makes of that is told when it is over."""
+    try:
+        return jobs.fetch_request(task, task.execution.details.token, overwrite=True)
+    except Exception as err:  # noqa: BLE001  # whatever the task's own code raises
+        logger.debug("%s: outputs are not copied while it runs: %s", task, err)
+        return None
+
+
 def _note_outputs(task: Task, request: FetchRequest, fetched: Fetched) -> str | None:
     """Note on a task what came of fetching its outputs; the directory where they are."""
     run = task.execution
@@ -93,7 +139,7 @@ def _note_outputs(task: Task, request: FetchRequest, fetched: Fetched) -> str | 
         _note_error(task, f"outputs could not be fetched: {fetched.error}")
         return None
     assert request.destination is not None
-    run.details.output_path = request.destination
+    task._note_outputs(request.destination)
     run.details.missing = list(fetched.missing)
     if fetched.missing:
         run.history.append(f"promised and not there: {', '.join(fetched.missing)}")

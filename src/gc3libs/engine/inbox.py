@@ -9,7 +9,7 @@ from gc3libs.engine.course import CANCELLED, Course
 from gc3libs.engine.dispatch import Dispatcher
 from gc3libs.engine.fleet import Fleet
 from gc3libs.engine.harvest import Harvest
-from gc3libs.model import Signals, State, Task
+from gc3libs.model import Job, Signals, State, Task
 
 NO_TRACE = "its backend has no trace of it"
 
@@ -28,6 +28,7 @@ class Inbox:
         self._dispatcher = dispatcher
         self._harvest = harvest
         self._unclaimed: dict[str, Task] = {}
+        self._has_new = False
 
     def __bool__(self) -> bool:
         """Whether there is anything to be dealt with."""
@@ -35,12 +36,13 @@ class Inbox:
 
     @property
     def has_unclaimed(self) -> bool:
-        """Whether there are tasks of whose jobs it is not known yet what became of them."""
-        return bool(self._unclaimed)
+        """Whether there are tasks of whose jobs nobody was asked yet what became of them."""
+        return self._has_new and bool(self._unclaimed)
 
     def expect(self, task: Task) -> None:
         """Find out what became of a job that was, or was to be, handed over earlier."""
         self._unclaimed[task.execution.details.token] = task
+        self._has_new = True
 
     def discard(self, task: Task) -> None:
         """Do not care what became of a task's job."""
@@ -49,15 +51,19 @@ class Inbox:
             del self._unclaimed[token]
 
     def claim(self) -> bool:
-        """Take up jobs of an earlier engine; whether there were any."""
+        """Take up jobs of an earlier engine; whether there were any.
+
+        Those of a resource that does not answer have to wait.
+        """
         if not self._unclaimed:
             return False
-        self._fleet.adopt(self._unclaimed)
-        for token, task in tuple(self._unclaimed.items()):
+        asked = self._fleet.adopt(self._unclaimed)
+        self._has_new = False
+        for token, task in [each for each in self._unclaimed.items() if each[0] in asked]:
             if not self._fleet.has(task):
                 self._miss(task)
             self._unclaimed.pop(token, None)
-        return True
+        return bool(asked)
 
     def _miss(self, task: Task) -> None:
         """No backend knows of a task's job."""
@@ -79,7 +85,7 @@ class Inbox:
 
     def read(self) -> bool:
         """Deal with what was reported; whether any task has moved."""
-        moved = False
+        moved = self._ask_the_silent()
         while self._fleet.reports:
             report = self._fleet.reports[0]
             task = self._fleet.task_of(report.token)
@@ -89,10 +95,20 @@ class Inbox:
             self._fleet.reports.popleft()
         return moved
 
+    def _ask_the_silent(self) -> bool:
+        """Let tasks of which nothing can be heard say what that means; whether any has ended."""
+        silences, self._fleet.silences = self._fleet.silences, {}
+        ended = False
+        for token, trouble in silences.items():
+            task = self._fleet.task_of(token)
+            if isinstance(task, Job) and _has_answer(task):
+                ended |= self._course.excuse(task, trouble)
+        return ended
+
     def _apply(self, task: Task, report: Report) -> bool:
         run = task.execution
-        if report.directory is not None:
-            run.details.directory = report.directory
+        if report.directory is not None or report.state is JobState.ENDED:
+            run.details.directory = report.directory or ""
         if report.state is JobState.WAITING:
             return False
         if report.state is JobState.RETURNED:
@@ -117,3 +133,7 @@ class Inbox:
         if report.started is None or state in (State.RUNNING, State.TERMINATING):
             return True
         return self._course.move(task, State.RUNNING)
+
+
+def _has_answer(task: Job) -> bool:
+    return type(task).update_job_state_error is not Job.update_job_state_error

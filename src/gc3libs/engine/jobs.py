@@ -61,6 +61,11 @@ def job_spec(task: Task, store: Store | None) -> JobSpec:
         memory=command.memory,
         memory_limit=command.memory_limit,
         walltime=command.walltime,
+        nodes=command.nodes,
+        gpus=command.gpus,
+        queue=command.queue,
+        account=command.account,
+        qos=command.qos,
     )
 
 
@@ -109,11 +114,11 @@ def peek(task: Task, backend: Backend, what: str, offset: int, size: int | None)
 
 def _fetched(task: Task, what: str) -> Path | None:
     """Where an output lies since it was fetched."""
-    place = task.execution.details.output_path
+    place = task._outputs()
     name = task.get(what) if what in ("stdout", "stderr") else what
     if what == "stderr" and task.get("join"):
         name = task.get("stdout")
-    if not place or not name or task.execution.state is not State.TERMINATED:
+    if place is None or not name or task.execution.state is not State.TERMINATED:
         return None
     for remote, local in task.job_spec().outputs if isinstance(task, Job) else ():
         if remote == name:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from gc3libs.engine import evidence
 from gc3libs.engine.members import Members
+from gc3libs.engine.site import Site
 from gc3libs.exceptions import RecoverableError
 from gc3libs.model import State, Task
 
@@ -24,9 +27,11 @@ class Loop(Members):
     can_retrieve: bool
     max_in_flight: int
     max_submitted: int
+    to_start: int | None
+    retrieve_running: bool
+    retrieve_changed_only: bool
     retrieve_overwrites: bool
 
-    _looked_around = False
     _interrupted = False
 
     @property
@@ -78,25 +83,39 @@ class Loop(Members):
         moved |= self._inbox.read()
         self._conductor.ring()
         moved |= self._end_killed()
+        if self.retrieve_running and self.retrieve_overwrites and self.can_retrieve:
+            self._harvest.copy_running(changed_only=self.retrieve_changed_only)
         if self._harvest and self.can_retrieve:
+            before = len(self._harvest)
             troubles.append(self._harvest.gather(overwrite=self.retrieve_overwrites))
-            moved = True
+            moved |= len(self._harvest) < before
         moved |= self._conductor.conduct()
         moved |= self._end_killed()
         if self.can_submit:
-            self._dispatcher.choose(self._room())
+            self._choose()
         self._keeper.save()
         moved |= self._dispatcher.hand_over()
         self._keeper.flush_if_due()
+        if not moved:
+            troubles.append(self._fleet.trouble)
         for trouble in troubles:
             if trouble is not None:
                 raise trouble
         return moved or self._conductor.has_stirred or self._inbox.has_unclaimed
 
-    def _room(self) -> int:
+    def _choose(self) -> None:
+        chosen = self._dispatcher.choose(self._room())
+        if self.to_start is not None:
+            self.to_start -= chosen
+
+    def _room(self) -> float:
         in_flight = len(self._fleet) + len(self._dispatcher)
         running = sum(task.execution.state is State.RUNNING for task in self._fleet)
-        room = self._fleet.room - len(self._dispatcher)
+        room = math.inf  # resources that are chosen among have their own
+        if not self._dispatcher.has_choice:
+            room = self._fleet.room - len(self._dispatcher)
+        if self.to_start is not None:
+            room = min(room, self.to_start)
         if self.max_in_flight:
             room = min(room, self.max_in_flight - in_flight)
         if self.max_submitted:
@@ -107,7 +126,8 @@ class Loop(Members):
         """Sleep until something can happen."""
         if moved:
             waiting = sum(task.execution.state is State.SUBMITTED for task in self._fleet)
-            if waiting > 2 * self._fleet.cores:
+            slots = self._fleet.slots
+            if slots is not None and waiting > 2 * slots:
                 self._clock.sleep(GATHER)
             return
         due_in = min(self._keeper.due_in, self._conductor.due_in)
@@ -140,21 +160,30 @@ class Loop(Members):
 
     def _look_around(self) -> None:
         """Take up, once, jobs of an earlier engine of which the store does not know."""
-        if self._looked_around:
-            return
-        for backend in self._fleet.backends:
-            findings = evidence.examine(backend, self._store)
-            for token, task in findings.to_follow.items():
-                task.execution.start_attempt(token)
-                if self._course.move(task, State.SUBMITTED):
-                    self._roster.add(task, fed=True)
-                    self._enter(task)
-            for token in findings.to_end:
-                self._fleet.abandon(token, backend)
-                self._keeper.note_evidence(token, keep_directory=False)
-            for token, owner in findings.to_free.items():
-                self._fleet.note_place(token, backend)
-                failed = owner is None or owner.execution.returncode != 0
-                place = "" if owner is None else owner.execution.details.output_path
-                self._keeper.note_evidence(token, keep_directory=failed, place=place)
-        self._looked_around = True
+        for site in self._fleet.sites:
+            if site.was_examined or not site.in_service:
+                continue
+            try:
+                findings = evidence.examine(site.backend, self._store)
+            except RecoverableError as err:
+                if self._fleet.note_trouble(site, err) is not None:
+                    raise
+                continue
+            self._take_up(site, findings)
+            site.was_examined = True
+
+    def _take_up(self, site: Site, findings: evidence.Findings) -> None:
+        for token, task in findings.to_follow.items():
+            task.execution.start_attempt(token)
+            task.execution.details.resource = site.name
+            if self._course.move(task, State.SUBMITTED):
+                self._roster.add(task, fed=True)
+                self._enter(task)
+        for token in findings.to_end:
+            self._fleet.abandon(token, site)
+            self._keeper.note_evidence(token, keep_directory=False)
+        for token, owner in findings.to_free.items():
+            self._fleet.note_place(token, site)
+            failed = owner is None or owner.execution.returncode != 0
+            place = "" if owner is None else owner.execution.details.output_path
+            self._keeper.note_evidence(token, keep_directory=failed, place=place)

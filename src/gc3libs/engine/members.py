@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 from gc3libs._clock import Clock
@@ -16,7 +16,9 @@ from gc3libs.engine.harvest import Harvest
 from gc3libs.engine.inbox import Inbox
 from gc3libs.engine.keeper import End, Keeper
 from gc3libs.engine.merge import merge
+from gc3libs.engine.resource import Resource, select
 from gc3libs.engine.roster import Roster
+from gc3libs.engine.site import Site
 from gc3libs.exceptions import LoadError, ObjectNotFound, RecoverableError, SaveError
 from gc3libs.model import State, Task
 from gc3libs.model.control import Controller
@@ -32,13 +34,13 @@ class Members:
     forget_terminated: bool
 
     def __init__(
-        self, backends: Sequence[Backend], store: Store | None, guard: Guard | None, clock: Clock
+        self, resources: Sequence[Resource], store: Store | None, guard: Guard | None, clock: Clock
     ) -> None:
         self._clock = clock
         self._store = store
         self._roster = Roster()
         self._killed: dict[int, Task] = {}
-        self._fleet = Fleet(backends, clock)
+        self._fleet = Fleet([Site(each, clock) for each in resources], clock)
         self._keeper = Keeper(
             store,
             guard,
@@ -51,7 +53,7 @@ class Members:
         course = self._course = Course(
             self._keeper, clock, see=self._roster.see, abandon=self._fleet.abandon
         )
-        self._harvest = Harvest(self._fleet, course)
+        self._harvest = Harvest(self._fleet, course, clock)
         parts = (self._fleet, course, self._keeper, store, clock)
         self._dispatcher = Dispatcher(*parts, load=self._load, let_wait=self._let_wait)
         self._inbox = Inbox(self._fleet, course, self._dispatcher, self._harvest)
@@ -66,6 +68,47 @@ class Members:
     def clock(self) -> Clock:
         """Tells the time."""
         return self._clock
+
+    # how things stand
+
+    @property
+    def has_in_flight(self) -> bool:
+        """Whether any task is on its way, or what follows from its end is not decided yet."""
+        return bool(
+            self._fleet or self._dispatcher or self._inbox or self._harvest or self._conductor
+        )
+
+    @property
+    def backends(self) -> Sequence[Backend]:
+        """Where jobs run."""
+        return [site.backend for site in self._fleet.sites]
+
+    @property
+    def resources(self) -> dict[str, Resource]:
+        """Where jobs run, by name, and how full that is."""
+        return {site.name: site.resource for site in self._fleet.sites}
+
+    @property
+    def slots(self) -> int | None:
+        """How many cores there are for tasks; None: as many as they want."""
+        return self._fleet.slots
+
+    @property
+    def set_aside(self) -> list[tuple[str, str]]:
+        """Resources that are left alone for a while because they have failed, and why."""
+        sites = self._fleet.sites
+        return [(site.name, str(site.trouble)) for site in sites if site.trouble is not None]
+
+    def select_resource(self, match: str | Callable[[Resource], bool]) -> int:
+        """Leave only some resources enabled; what is there already stays there.
+
+        Args:
+            match: A pattern as the shell's for names, or what says of a resource whether it stays.
+
+        Returns:
+            How many are.
+        """
+        return select(self.resources.values(), match)
 
     # tasks come
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from gc3libs._clock import Clock
-from gc3libs.exceptions import DirectoryInUse, RecoverableError
+from gc3libs.exceptions import DirectoryInUse, RecoverableError, ResourceGone
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Patience:
         now = self._clock.monotonic()
         if self._since is None:
             self._since = now
-        if isinstance(trouble, DirectoryInUse) or now - self._since >= GIVE_UP:
+        if isinstance(trouble, DirectoryInUse | ResourceGone) or now - self._since >= GIVE_UP:
             raise trouble
         text = str(trouble)
         level = logging.DEBUG if text == self._told else logging.WARNING

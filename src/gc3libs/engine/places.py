@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
+import secrets
 import tempfile
-import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,9 +12,6 @@ from platformdirs import user_state_path
 
 from gc3libs.backends.local import LocalBackend
 from gc3libs.persistence.store import Store
-
-_TRIES = 40
-_PAUSE = 0.05  # seconds
 
 
 def default_workdir(store_url: str) -> Path:
@@ -31,21 +27,12 @@ def open_local(
     cores: int | None,
     memory: int | None,
 ) -> LocalBackend:
-    """The backend of this machine; `cleanup` closes it and removes what was made for it alone."""
+    """The backend of this machine; `cleanup` closes it. Without a store it leaves nothing."""
+    temporary = workdir is None and store is None
     if workdir is None and store is not None:
         workdir = default_workdir(store.url)
     elif workdir is None:
-        workdir = tempfile.mkdtemp(prefix="gc3-")
-        cleanup.callback(_remove, workdir)
-    local = LocalBackend(workdir, cores=cores, memory=memory)
+        workdir = Path(tempfile.gettempdir(), f"gc3-{secrets.token_hex(8)}")
+    local = LocalBackend(workdir, cores=cores, memory=memory, temporary=temporary)
     cleanup.callback(local.close)
     return local
-
-
-def _remove(directory: str) -> None:
-    """Remove a directory that a supervisor may be leaving just now."""
-    for _ in range(_TRIES):
-        shutil.rmtree(directory, ignore_errors=True)
-        if not Path(directory).exists():
-            return
-        time.sleep(_PAUSE)

@@ -28,11 +28,25 @@ from gc3libs.model._plain import (
 )
 from gc3libs.model._shell import expanded
 from gc3libs.model.job import Command, Job
-from gc3libs.model.resources import check_architecture, check_cores
+from gc3libs.model.resources import (
+    check_architecture,
+    check_cores,
+    check_gpus,
+    check_nodes,
+    check_site_name,
+)
 from gc3libs.url import UrlKeyDict, UrlValueDict
 
 _STDOUT = -2
 """`subprocess.STDOUT`, without what comes with that module."""
+
+_CHECKS = {
+    "requested_architecture": check_architecture,
+    "requested_cores": check_cores,
+    "requested_gpus": check_gpus,
+    "requested_nodes": check_nodes,
+}
+_SITE_NAMES = frozenset({"requested_account", "requested_qos", "requested_queue"})
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +68,8 @@ class Application(Job):
         **extra: `stdin` (path of a local file), `stdout`, `stderr` (names in the job's directory,
             brought back, too), `join` (standard error goes where standard output goes), `jobname`,
             `tags`, `environment`, `requested_cores`, `requested_memory`, `requested_walltime`,
-            `requested_architecture`, `capture`; anything else becomes an attribute.
+            `requested_architecture`, `requested_nodes`, `requested_gpus`, `requested_queue`,
+            `requested_account`, `requested_qos`, `capture`; anything else becomes an attribute.
 
     Raises:
         InvalidArgument: Something of this makes no sense; says what.
@@ -101,10 +116,11 @@ class Application(Job):
 
     def _check(self, extra: dict[str, Any]) -> None:
         """Bring the keywords that mean something to their final form."""
-        if "requested_cores" in extra:
-            extra["requested_cores"] = check_cores(extra["requested_cores"])
-        if "requested_architecture" in extra:
-            extra["requested_architecture"] = check_architecture(extra["requested_architecture"])
+        for name, check in _CHECKS.items():
+            if name in extra:
+                extra[name] = check(extra[name])
+        for name in _SITE_NAMES & extra.keys():
+            extra[name] = check_site_name(name, extra[name])
         if "jobname" in extra:
             jobname = self._jobname(extra.pop("jobname"))
             if jobname is not None:

@@ -51,7 +51,7 @@ class RunDetails(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknow
         token: Names the job at its backend; empty until one is about to be handed over.
         resource: Name of the backend.
         job: What the backend, or its batch system, calls the job.
-        directory: Where the job runs or ran.
+        directory: Where the job runs or ran; empty once that is of no use.
         started, ended: Of the job itself; UTC, seconds since the epoch.
         duration, cpu_time: Seconds.
         memory: Peak, in bytes; `memory_is_bound`: that is only an upper bound.

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from gc3libs._clock import SYSTEM
+from gc3libs.exceptions import InvalidType
 from gc3libs.model.details import RunDetails
 
 
@@ -68,17 +69,20 @@ class Fact:
 
     Args:
         field: Of `RunDetails`.
-        show: Makes the attribute's value of what is kept.
+        kind: What the attribute's value is; setting it to anything else but None is refused.
+        show: Makes it of what is kept.
         keep: The other way.
     """
 
     def __init__(
         self,
         field: str,
+        kind: type = object,
         show: Callable[[Any], Any] = lambda kept: kept,
         keep: Callable[[Any], Any] = lambda value: value,
     ) -> None:
         self._field = field
+        self._kind = kind
         self._show = show
         self._keep = keep
 
@@ -95,4 +99,10 @@ class Fact:
 
     def __set__(self, run: HasDetails, value: Any) -> None:
         blank = "" if isinstance(getattr(run.details, self._field), str) else None
-        setattr(run.details, self._field, blank if value is None else self._keep(value))
+        setattr(run.details, self._field, blank if value is None else self._kept(value))
+
+    def _kept(self, value: Any) -> Any:
+        if not isinstance(value, self._kind):
+            name = self._kind.__name__
+            raise InvalidType(f"{self._name}={value!r}: give a {name}, or None")
+        return self._keep(value)

@@ -16,7 +16,15 @@ from gc3libs.model._plain import (
     thaw_duration,
     thaw_memory,
 )
-from gc3libs.model.resources import Resources, check_cores, check_memory, check_walltime
+from gc3libs.model.resources import (
+    Resources,
+    check_cores,
+    check_gpus,
+    check_memory,
+    check_nodes,
+    check_site_name,
+    check_walltime,
+)
 from gc3libs.model.state import State
 from gc3libs.model.task import Task
 from gc3libs.quantity import Duration, Memory
@@ -42,6 +50,7 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         cores: Slots. memory: bytes that are counted; memory_limit: bytes above which it is ended.
         walltime: Seconds after which it is ended.
         architecture: One of `Run.Arch`, or None for any.
+        nodes: Machines; gpus: on each. queue, account, qos: as a batch system's site calls them.
     """
 
     argv: tuple[str, ...]
@@ -62,6 +71,11 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit: int | None = None
     walltime: float | None = None
     architecture: str | None = None
+    nodes: int = 1
+    gpus: int = 0
+    queue: str | None = None
+    account: str | None = None
+    qos: str | None = None
 
 
 def as_environment(variables: Mapping[Any, Any]) -> dict[str, str]:
@@ -77,6 +91,11 @@ class Job(Task):
         requested_memory: `Memory` of the whole job, or None.
         requested_walltime: `Duration`, or None.
         requested_architecture: One of `Run.Arch`, or None.
+        requested_nodes: Machines, of a batch system, at the same time; cores, memory and GPUs are
+            of each.
+        requested_gpus: How many.
+        requested_queue, requested_account, requested_qos: As a batch system's site calls them;
+            None: as its resource is configured.
         enforce_memory: The job is ended when it takes more than `requested_memory`; False: that
             only counts when jobs are placed.
         capture: What it writes to a stream that was given no file is kept for a look (the first 10
@@ -86,6 +105,11 @@ class Job(Task):
 
     requested_cores: int = 1
     requested_architecture: str | None = None
+    requested_nodes: int = 1
+    requested_gpus: int = 0
+    requested_queue: str | None = None
+    requested_account: str | None = None
+    requested_qos: str | None = None
     enforce_memory: bool = True
     capture: bool = True
 
@@ -129,6 +153,11 @@ class Job(Task):
             memory=None if memory is None else memory.in_bytes(),
             walltime=None if walltime is None else walltime.in_seconds(),
             architecture=self.requested_architecture,
+            nodes=check_nodes(self.requested_nodes),
+            gpus=check_gpus(self.requested_gpus),
+            queue=check_site_name("requested_queue", self.requested_queue),
+            account=check_site_name("requested_account", self.requested_account),
+            qos=check_site_name("requested_qos", self.requested_qos),
         )
 
     def _requests(self) -> dict[str, Any]:
@@ -140,6 +169,11 @@ class Job(Task):
             "memory_limit": wanted.memory if self.enforce_memory else None,
             "walltime": wanted.walltime,
             "architecture": wanted.architecture,
+            "nodes": wanted.nodes,
+            "gpus": wanted.gpus,
+            "queue": wanted.queue,
+            "account": wanted.account,
+            "qos": wanted.qos,
         }
 
     # what people may answer to an engine's troubles
@@ -149,7 +183,11 @@ class Job(Task):
         return exs[0] if exs else None
 
     def update_job_state_error(self, ex: Exception) -> Exception | None:
-        """Called when a backend cannot say how the job is; what is returned is dealt with."""
+        """Called when a backend cannot say how the job is.
+
+        An exception that is returned ends task and job, unless it is a `RecoverableError`, as the
+        one that is given.
+        """
         return ex
 
     def fetch_output_error(self, ex: Exception) -> Exception | None:

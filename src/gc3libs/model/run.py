@@ -49,7 +49,7 @@ class Run(Struct):
         state_last_changed: UTC, seconds since the epoch; absent before the first change.
         resource_name: Of the backend.
         lrms_jobid: What the backend, or its batch system, calls the job.
-        lrms_execdir: Where the job runs or ran.
+        lrms_execdir: Where the job runs or ran; None once that is of no use.
         duration, used_cpu_time: Quantities of time. max_used_memory: Of memory.
 
     >>> run = Run()
@@ -88,10 +88,9 @@ class Run(Struct):
 
     resource_name = Fact("resource", keep=str)
     lrms_jobid = Fact("job", keep=str)
-    lrms_execdir = Fact("directory", keep=str)
-    duration = Fact("duration", Duration.from_seconds, Duration.in_seconds)
-    used_cpu_time = Fact("cpu_time", Duration.from_seconds, Duration.in_seconds)
-    max_used_memory = Fact("memory", lambda size: Memory(size, Memory.B), Memory.in_bytes)
+    duration = Fact("duration", Duration, Duration.from_seconds, Duration.in_seconds)
+    used_cpu_time = Fact("cpu_time", Duration, Duration.from_seconds, Duration.in_seconds)
+    max_used_memory = Fact("memory", Memory, lambda size: Memory(size, Memory.B), Memory.in_bytes)
 
     def __init__(
         self,
@@ -352,6 +351,22 @@ class Run(Struct):
         """When each state was last entered; UTC, seconds since the epoch."""
         return self.details.timestamps
 
+    @property
+    def lrms_execdir(self) -> str | None:
+        """Where the job runs or ran; None if it left no files there, or has ended well.
+
+        Raises:
+            AttributeError: It is not known yet.
+        """
+        details = self.details
+        if not details.directory and details.ended is None:
+            raise AttributeError("lrms_execdir is not known yet")
+        return details.directory or None
+
+    @lrms_execdir.setter
+    def lrms_execdir(self, value: str | None) -> None:
+        self.details.directory = value or ""
+
     # attempts, and what is kept
 
     @property
@@ -402,5 +417,6 @@ _FIXED = (
     "attempt",
     "held",
     "state_last_changed",
+    "lrms_execdir",
     *(name for name, member in vars(Run).items() if isinstance(member, Fact)),
 )

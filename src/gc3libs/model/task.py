@@ -203,19 +203,40 @@ class Task(Controlled, Persistable, Struct):
     def output_path(self) -> Path | None:
         """Where the outputs are, or will be; None if there is no place for any.
 
-        It does not depend on the current directory. A path inside the session's surroundings
-        follows the session when both are moved.
+        It does not depend on the current directory. A path inside the session's directory follows
+        the session when that is moved or copied; one inside its surroundings, when both are moved.
         """
         output_dir = self.__dict__.get("output_dir")
         if output_dir is None:
             return None
         base = self.__dict__.get("_base", "")
-        beside = self.__dict__.get("_base_by_home")
-        if beside is not None and self._home is not None:
-            moved = os.path.normpath(os.path.join(self._home, beside, output_dir))  # noqa: PTH118
-            if os.path.exists(moved) or not os.path.exists(base):  # noqa: PTH110
+        place = os.path.join(base, output_dir)  # noqa: PTH118  # paths here are text
+        former, home = self.__dict__.get("_former_home"), self._at_home
+        if former is None or home is None or former == home:
+            return Path(place)
+        return Path(_moved(place, former, home))
+
+    @property
+    def _at_home(self) -> str | None:
+        """The directory of its session, where that is now; None if it has none."""
+        if self._home is None and self._saved is not None:
+            return self._saved.store.home
+        return self._home
+
+    def _note_outputs(self, place: str) -> None:
+        """The outputs were put into this directory, which may be moved with the session's."""
+        details, home = self._execution.details, self._at_home
+        details.output_path = place
+        details.output_relative = "" if home is None else _relative(place, home)
+
+    def _outputs(self) -> Path | None:
+        """Where the outputs were put; None if they were not."""
+        details, home = self._execution.details, self._at_home
+        if home is not None and details.output_relative:
+            moved = os.path.normpath(os.path.join(home, details.output_relative))  # noqa: PTH118
+            if os.path.exists(moved):  # noqa: PTH110
                 return Path(moved)
-        return Path(os.path.join(base, output_dir))  # noqa: PTH118
+        return Path(details.output_path) if details.output_path else None
 
     # what it says of itself to a store
 
@@ -239,8 +260,8 @@ class Task(Controlled, Persistable, Struct):
                     state[each.name] = each.frozen(value)
                 else:
                     del state[each.name]
-        if "_base" in state and self._home is not None and "_base_by_home" not in state:
-            state["_base_by_home"] = _relative(state["_base"], self._home)
+        if "_base" in state and "_former_home" not in state and self._at_home is not None:
+            state["_former_home"] = self._at_home
         if isinstance(self._made, Run) and self._made.__dict__:
             check_attributes(Run, self._made.__dict__)
             state[_RUN] = self._made.__dict__
@@ -360,7 +381,7 @@ def _text(value: Any) -> str:
 
 @lru_cache(maxsize=1024)
 def _own_names(cls: type[Task]) -> frozenset[str]:
-    names = {"_base", "_base_by_home", _RUN, "jobname", "output_dir"}
+    names = {"_base", "_former_home", _RUN, "jobname", "output_dir"}
     for base in cls.__mro__:
         if base.__module__.partition(".")[0] in ("gc3libs", "collections", "typing", "builtins"):
             names.update(vars(base), vars(base).get("__annotations__", ()))
@@ -384,3 +405,11 @@ _kept = lru_cache(maxsize=1024)(kept_in)
 @lru_cache(maxsize=256)
 def _relative(path: str, start: str) -> str:
     return os.path.relpath(path, start)
+
+
+def _moved(place: str, former: str, home: str) -> str:
+    """Where a place is since a session's directory was moved from `former` to `home`."""
+    moved = os.path.normpath(os.path.join(home, os.path.relpath(place, former)))  # noqa: PTH118
+    surroundings = os.path.commonpath((os.path.normpath(place), former))
+    moved_along = surroundings == former or not os.path.exists(surroundings)  # noqa: PTH110
+    return moved if moved_along or os.path.exists(moved) else place  # noqa: PTH110

@@ -50,6 +50,7 @@ def move(run: Moving, after: State) -> None:
     check_move(run._state, after)
     before = run.details.timestamps.get(after), getattr(run, "state_last_changed", None)
     now = stamp(run, after)
+    place, code = len(run.details.history) - 1, run.returncode
     task = run.task
     hook = None if task is None else getattr(type(task), HOOKS[after], None)
     if callable(hook):
@@ -61,6 +62,8 @@ def move(run: Moving, after: State) -> None:
             raise
         finally:
             _set(run, "_moving", None)
+        if run.returncode != code:
+            run.details.history[place] = (now, _line(run, after))
     enter(run, after, now)
 
 
@@ -69,13 +72,18 @@ def stamp(run: Moving, after: State) -> float:
     now = SYSTEM.now()
     details = run.details
     details.timestamps[after.value] = now
-    line = HOOKS[after]
-    if after is State.TERMINATED and run.returncode is not None:
-        line = f"{line}: {details.reason or termination.words(run.returncode)}"
-    details.history.append((now, line))
+    details.history.append((now, _line(run, after)))
     _set(run, "state_last_changed", now)
     run.touch()
     return now
+
+
+def _line(run: Moving, after: State) -> str:
+    """What the history says of a state that is entered."""
+    line = HOOKS[after]
+    if after is not State.TERMINATED or run.returncode is None:
+        return line
+    return f"{line}: {run.details.reason or termination.words(run.returncode)}"
 
 
 def _unstamp(run: Moving, after: State, moment: float | None, changed: float | None) -> None:

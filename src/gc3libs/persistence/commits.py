@@ -111,7 +111,7 @@ class Commits:
                 tree.end_commit()
             except OSError:
                 tree.finish_commit()
-        except OSError:
+        except BaseException:
             self._refused = {file.place: file.kind for file in files}
             raise
 

@@ -136,6 +136,9 @@ def _split(url: str) -> tuple[str, dict[str, str]]:
 
 
 def _with_options(url: str, options: dict[str, str], kwargs: dict[str, Any]) -> dict[str, Any]:
+    if "table_name" in kwargs:  # as old scripts call it
+        kwargs = kwargs | {"table": kwargs["table_name"] or "store"}
+        del kwargs["table_name"]
     for name, value in options.items():
         if kwargs.get(name, value) != value:
             raise InvalidValue(f"{url}: the {name} is given as {kwargs[name]!r}, too")

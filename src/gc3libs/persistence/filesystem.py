@@ -216,11 +216,12 @@ class FilesystemStore(Store):
             seen.add(record.id)
             if record.revision == 1:
                 self._check_new(tree, record.id)
-                files.append(File("new", record.id, _packed(record)))
+                files.append(File("new", record.id, _packed(record, owned=False)))
             else:
-                former = self._former(tree, record, place)
+                owned, former = self._former(tree, record, place)
                 summary = replace(record.summary, session=former.session, position=former.position)
-                files.append(File("record", record.id, _packed(replace(record, summary=summary))))
+                changed = replace(record, summary=summary)
+                files.append(File("record", record.id, _packed(changed, owned=owned)))
         return files
 
     def _check_new(self, tree: Tree, id_: str) -> None:
@@ -233,8 +234,8 @@ class FilesystemStore(Store):
             return
         raise Conflict(id_, self.url)
 
-    def _former(self, tree: Tree, record: Record, place: Place) -> Summary:
-        """Summary of what the record replaces."""
+    def _former(self, tree: Tree, record: Record, place: Place) -> tuple[bool, Summary]:
+        """Of what the record replaces: whether it owned anything, and the summary."""
         try:
             data = tree.read(place, frame.FIRST_READ)
             if data is None:
@@ -243,7 +244,7 @@ class FilesystemStore(Store):
             again = header.revision == record.revision and self._commits.was_refused(place)
             if header.revision != record.revision - 1 and not again:
                 raise Conflict(record.id, self.url)
-            return self._summary_from(tree, place, data, header)
+            return bool(header.owns), self._summary_from(tree, place, data, header)
         except (Damaged, NotAFile) as err:
             raise self._damaged(record.id, place, err) from err
 
@@ -375,10 +376,10 @@ def _by_number(ids: Iterable[str]) -> list[str]:
     return sorted(set(ids), key=lambda id_: split_id(id_)[1])
 
 
-def _packed(record: Record) -> bytes:
+def _packed(record: Record, *, owned: bool) -> bytes:
     if not is_storable(record.summary):
         record = replace(record, summary=storable_summary(record.summary))
-    return frame.pack(record)
+    return frame.pack(record, owns=owned or record.children is not None)
 
 
 def _blobs_of(tree: Tree, ids: Sequence[str]) -> Iterator[Place]:

@@ -28,8 +28,12 @@ class Damaged(Exception):
 
 
 class Header(NamedTuple):
-    """What a record's file begins with: lengths and CRC-32 of its parts."""
+    """What a record's file begins with: lengths and CRC-32 of its parts.
 
+    `owns`: there is a list of what the object owns.
+    """
+
+    owns: int
     revision: int
     version: int
     summary: int
@@ -45,14 +49,18 @@ class Header(NamedTuple):
         return HEADER_SIZE + self.summary + self.details + self.payload
 
 
-def pack(record: Record) -> bytes:
-    """The record as bytes; children and extra columns are kept elsewhere."""
+def pack(record: Record, *, owns: bool) -> bytes:
+    """The record as bytes; children and extra columns are kept elsewhere.
+
+    Args:
+        owns: There is, or will be, a list of what the object owns.
+    """
     summary = _encode(record.summary)
     parts = summary, record.details, record.payload
     header = _HEADER.pack(
         _MAGIC,
         FORMAT,
-        0,
+        owns,
         record.revision,
         record.version,
         *map(len, parts),
@@ -69,7 +77,7 @@ def unpack_header(data: bytes) -> Header:
     """
     if len(data) < HEADER_SIZE:
         raise Damaged(f"it ends after {len(data)} bytes, within its header")
-    magic, format_, _, *rest = _HEADER.unpack_from(data)
+    magic, format_, *rest = _HEADER.unpack_from(data)
     if magic != _MAGIC:
         raise Damaged("it does not begin as a record does")
     if zlib.crc32(data[: _HEADER.size]) != _CHECK.unpack_from(data, _HEADER.size)[0]:
@@ -128,6 +136,30 @@ def unpack(data: bytes) -> Record:
 def pack_bytes(data: bytes) -> bytes:
     """Anything else that is kept in a file of its own, so that damage is noticed."""
     return b"".join((_MAGIC, _PLAIN.pack(FORMAT, 0, len(data), zlib.crc32(data)), data))
+
+
+def list_head(size: int) -> bytes:
+    """What a list of children begins with: its length in bytes, this head included."""
+    return pack_bytes(size.to_bytes(8, "little"))
+
+
+LIST_HEAD = len(list_head(0))
+"""The head's own length."""
+
+
+def unpack_list(content: bytes) -> tuple[list[bytes], int]:
+    """The parts of a list of children, and its length; an addition that goes on is left out.
+
+    Raises:
+        Damaged: It is incomplete, or not as it was written.
+    """
+    size = int.from_bytes(unpack_bytes(content[:LIST_HEAD]), "little")
+    if len(content) < size:
+        raise Damaged(f"it ends after {len(content)} of {size} bytes")
+    parts, end = unpack_parts(content[LIST_HEAD:size])
+    if LIST_HEAD + end != size:
+        raise Damaged("its last part is incomplete")
+    return parts, size
 
 
 def pack_addition(at: int, parts: bytes) -> bytes:

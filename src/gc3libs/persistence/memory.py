@@ -131,7 +131,8 @@ class MemoryStore(Store):
 
     def _read_children(self, ids: Sequence[str]) -> dict[str, list[str]]:
         with self._mutex:
-            children = {id_: self._relation.get(split_id(id_)[1]) for id_ in ids}
+            there = [id_ for id_ in ids if self._find(id_) is not None]
+            children = {id_: self._relation.get(split_id(id_)[1]) for id_ in there}
         return {id_: list(owned) for id_, owned in children.items() if owned}
 
     def _summaries(self, query: Query) -> Iterator[Summary]:

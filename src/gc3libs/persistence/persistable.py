@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableSequence, Sequence
 from types import MemberDescriptorType
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -57,11 +57,21 @@ class Persistable:
     True
     """
 
-    __slots__ = ("__dict__", "__weakref__", "_pending_blobs", "_saved", "changed", "persistent_id")
+    __slots__ = (
+        "__dict__",
+        "__weakref__",
+        "_pending_blobs",
+        "_saved",
+        "_saved_members",
+        "changed",
+        "persistent_id",
+    )
 
     persistent_id: str | None
     changed: bool
     _saved: Saved | None
+    _saved_members: Sequence[Any] | None
+    """What it owned when it was saved: objects, or the IDs of those that were not in memory."""
     _pending_blobs: dict[str, bytes] | None
 
     schema_version: ClassVar[int] = 1
@@ -75,6 +85,7 @@ class Persistable:
         _set(self, "persistent_id", None)
         _set(self, "changed", True)
         _set(self, "_saved", None)
+        _set(self, "_saved_members", None)
         _set(self, "_pending_blobs", None)
         return self
 
@@ -157,6 +168,12 @@ class Persistable:
 
         A sequence that loads its items when they are looked at.
         """
+
+    def _lose(self, place: int) -> None:
+        """Called when what it owns at this place was removed from the store."""
+        owned = self._owned()
+        if isinstance(owned, MutableSequence):
+            del owned[place]
 
     def _keep_blob(self, name: str, data: bytes) -> None:
         """Have `data` written as a blob of its own, in one transaction with the next save."""

@@ -10,7 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gc3libs.exceptions import LoadError
-from gc3libs.persistence.record import Guard, Query, Record, Stamp, StateCount, Summary
+from gc3libs.persistence import query as queries
+from gc3libs.persistence.record import (
+    Guard,
+    Query,
+    Record,
+    Stamp,
+    StateCount,
+    Summary,
+    Totals,
+)
 
 _NO_COLUMNS: Mapping[str, Any] = {}
 
@@ -106,6 +115,10 @@ class StorePrimitives(ABC):
     @abstractmethod
     def _counts(self, query: Query) -> list[StateCount]:
         """How many summaries the query selects, by state and returncode."""
+
+    def _totals(self, query: Query) -> Totals:
+        """What those that the query selects have used; `after` and `limit` are not given."""
+        return queries.totals(self._summaries(query))
 
     @abstractmethod
     def _read_blob(self, key: str) -> bytes | None:

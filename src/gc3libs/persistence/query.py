@@ -6,12 +6,14 @@ For stores without a query language; for those that have one, the yardstick.
 from __future__ import annotations
 
 import heapq
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from gc3libs.persistence.record import Query, StateCount, Summary, split_id
+from gc3libs.persistence.facts import holds, sort_key
+from gc3libs.persistence.record import Query, StateCount, Summary, Totals, split_id
 
 NO_POSITION = 2**63 - 1
 """Stands for "no position" in the order of results, so that those without one come last."""
@@ -26,7 +28,7 @@ def order_key(summary: Summary) -> tuple[int, int]:
 
 
 def matches(summary: Summary, query: Query) -> bool:
-    """Does the summary fulfil every condition of the query (`after` and `limit` aside)?"""
+    """Does the summary fulfil every condition of the query (order, `after`, `limit` aside)?"""
     return predicate(query)(summary)
 
 
@@ -46,9 +48,28 @@ def select(summaries: Iterable[Summary], query: Query) -> list[Summary]:
     if query.after is not None:
         after = tuple(query.after)
         wanted = filter(lambda summary: order_key(summary) > after, wanted)
-    if query.limit is not None:
-        return heapq.nsmallest(query.limit, wanted, key=order_key)
-    return sorted(wanted, key=order_key)
+    return arranged(wanted, query)
+
+
+def arranged(summaries: Iterable[Summary], query: Query) -> list[Summary]:
+    """The first ones in the order of the query."""
+    key: Callable[[Summary], Any] = order_key
+    if query.order is not None:
+        by_fact = sort_key(query.order)
+        key = lambda summary: (by_fact(summary), order_key(summary))  # noqa: E731
+    if query.limit is None:
+        return sorted(summaries, key=key, reverse=query.reverse)
+    first = heapq.nlargest if query.reverse else heapq.nsmallest
+    return first(query.limit, summaries, key=key)
+
+
+def totals(summaries: Iterable[Summary]) -> Totals:
+    """What they have used."""
+    count, times = 0, []
+    for count, each in enumerate(summaries, start=1):  # noqa: B007  # the last one counts
+        if each.cpu_time is not None:
+            times.append(each.cpu_time)
+    return Totals(count, len(times), math.fsum(times))
 
 
 def count(summaries: Iterable[Summary]) -> list[StateCount]:
@@ -100,6 +121,8 @@ def _description(query: Query) -> Iterator[Predicate]:
     if query.digests is not None:
         digests = frozenset(query.digests) - {""}
         yield lambda s: s.digest in digests
+    for group in query.where:
+        yield lambda s, group=group: any(holds(s, each) for each in group)  # type: ignore[misc]
 
 
 def _has_parameters(have: dict[str, Any], want: Any) -> bool:

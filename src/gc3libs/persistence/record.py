@@ -179,6 +179,28 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
 
 
+class Fact(msgspec.Struct, frozen=True):
+    """Something that a summary says, by name: one of `facts.FIELDS`, or a parameter."""
+
+    name: str
+    parameter: bool = False
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """A fact compared with a number or a text.
+
+    A number is compared with numbers and truth values (which are 0 and 1), a text with texts.
+    Whatever else is there, or nothing, differs from it, and is neither less nor more.
+
+    Attributes:
+        operator: == != < <= > >=
+    """
+
+    fact: Fact
+    operator: str
+    value: int | float | str
+
+
 class Query(msgspec.Struct, frozen=True, kw_only=True):
     """Which summaries are wanted. Every condition that is given must hold.
 
@@ -196,7 +218,11 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
         tag: One of the task's tags.
         held: Only those held (True) or not (False).
         digests: Only tasks with one of these digests.
-        after: Only what comes after this (position, number) in the order of the result.
+        where: Of each of these groups at least one comparison must hold. A store may let through
+            what does not fulfil this, where its database compares in another way; never less.
+        order: By this fact: numbers, then texts, then those that have none; then as always.
+        reverse: The other way round, all of it.
+        after: Only what has a larger (position, number).
         limit: At most so many.
     """
 
@@ -213,6 +239,9 @@ class Query(msgspec.Struct, frozen=True, kw_only=True):
     tag: str | None = None
     held: bool | None = None
     digests: Sequence[str] | None = None
+    where: tuple[tuple[Comparison, ...], ...] = ()
+    order: Fact | None = None
+    reverse: bool = False
     after: tuple[int, int] | None = None
     limit: int | None = None
 
@@ -223,3 +252,17 @@ class StateCount(msgspec.Struct, frozen=True):
     state: str
     returncode: int | None
     count: int
+
+
+class Totals(msgspec.Struct, frozen=True):
+    """What objects have used.
+
+    Attributes:
+        count: How many there are.
+        measured: Of how many the CPU time is known.
+        cpu_time: Seconds, of these together.
+    """
+
+    count: int
+    measured: int
+    cpu_time: float

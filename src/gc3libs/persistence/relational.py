@@ -9,7 +9,7 @@ Tables, named after the first: `store` (one row an object), `store_relation` (wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NoReturn, TypeVar
 
 from msgspec.structs import replace
@@ -257,19 +257,33 @@ class RelationalStore(RelationalSessions):
         return found
 
     def _children(self, ids: Sequence[str]) -> dict[str, list[str]]:
-        parents = {split_id(id_)[1]: id_ for id_ in ids}
-        condition, parameters = self._dialect.among("parent", "parents", list(parents))
+        numbers = [split_id(id_)[1] for id_ in ids]
+        condition, parameters = self._dialect.among("parent", "parents", numbers)
         rows = self._select(
             f"SELECT {', '.join(LINK)} FROM {self._relation} WHERE {condition}"
             " ORDER BY parent, position",
             parameters,
         )
+        owners = self._owners({row[0] for row in rows}, frozenset(ids))
         children: dict[str, list[str]] = {}
         for parent, position, child, prefix, checksum in rows:
+            owner = owners.get(parent)
+            if owner is None:
+                continue
             if link_checksum(parent, position, child, prefix) != checksum:
-                raise LoadError(parents[parent], self.url, f"the row of a child: {DAMAGED}")
-            children.setdefault(parents[parent], []).append(make_id(prefix, child))
+                raise LoadError(owner, self.url, f"the row of a child: {DAMAGED}")
+            children.setdefault(owner, []).append(make_id(prefix, child))
         return children
+
+    def _owners(self, numbers: Collection[int], wanted: Collection[str]) -> dict[int, str]:
+        """Those of the wanted IDs that there are, by number."""
+        if not numbers:
+            return {}
+        condition, parameters = self._dialect.among("number", "numbers", sorted(numbers))
+        rows = self._select(
+            f"SELECT number, prefix FROM {self._table} WHERE {condition}", parameters
+        )
+        return {row[0]: id_ for row in rows if (id_ := row_id(row)) in wanted}
 
     def _read_owners(self, ids: Sequence[str]) -> dict[str, list[str]]:
         owners: dict[str, list[str]] = {id_: [] for id_ in ids}

@@ -31,6 +31,7 @@ from gc3libs.persistence.record import (
     Query,
     StateCount,
     Summary,
+    Totals,
     split_id,
 )
 from gc3libs.persistence.store import Store
@@ -137,6 +138,8 @@ class RelationalQueries(Store):
 
     def _summaries(self, query: Query) -> Iterator[Summary]:
         self._prepare(query)
+        if query.order is not None or query.reverse:
+            return self._arranged(query)
         if query.ids is not None:
             parts = [replace(query, ids=some) for some in chunks(query.ids)]
             found = self._looked_up(parts, query.after)
@@ -158,6 +161,31 @@ class RelationalQueries(Store):
         if query.top is not True:
             yield from self._unpositioned(query, after[1] if after[0] == NO_POSITION else -1)
 
+    def _arranged(self, query: Query) -> Iterator[Summary]:
+        """In another order than that of the indexes: first where they are, then they."""
+        first = ((), {}) if query.order is None else self._dialect.order_by(query.order)
+        if first is None or query.after is not None:
+            found = self._summaries(replace(query, order=None, reverse=False, limit=None))
+            return iter(queries.arranged(found, query))
+        keys, parameters = first
+        condition, values = where(query, self._dialect)
+        way = " DESC" if query.reverse else ""
+        order = ", ".join(f"{k}{way}" for k in (*keys, "position IS NULL", "position", "number"))
+        sql = f"SELECT number FROM {self._table} WHERE {condition} ORDER BY {order}"
+        if query.limit is not None:
+            sql += f" LIMIT {query.limit:d}"
+        rows = self._select(sql, {**parameters, **values})
+        return self._by_numbers(number for (number,) in rows)
+
+    def _by_numbers(self, numbers: Iterable[int]) -> Iterator[Summary]:
+        """Those with these numbers, in this order."""
+        for some in chunks(numbers):
+            places = {number: place for place, number in enumerate(some)}
+            condition, parameters = self._dialect.among("number", "numbers", some)
+            sql = f"SELECT {self._summary_columns} FROM {self._table} WHERE {condition}"
+            rows = self._select(sql, parameters)
+            yield from to_summaries(sorted(rows, key=lambda row: places[row[0]]))
+
     def _looked_up(
         self, parts: Sequence[Query], after: tuple[int, int] | None
     ) -> Iterator[Summary]:
@@ -169,12 +197,7 @@ class RelationalQueries(Store):
             rows = self._select(sql, parameters)
             keys.update((NO_POSITION if place is None else place, number) for place, number in rows)
         ordered = sorted(key for key in keys if after is None or key > after)
-        for some in chunks(ordered):
-            numbers = {number: place for place, (_, number) in enumerate(some)}
-            condition, parameters = self._dialect.among("number", "numbers", list(numbers))
-            sql = f"SELECT {self._summary_columns} FROM {self._table} WHERE {condition}"
-            rows = self._select(sql, parameters)
-            yield from to_summaries(sorted(rows, key=lambda row: numbers[row[0]]))
+        yield from self._by_numbers(number for _, number in ordered)
 
     def _positioned(self, query: Query, after: tuple[int, int]) -> Iterator[Summary]:
         """Of several sessions, merged."""
@@ -262,6 +285,15 @@ class RelationalQueries(Store):
         )
         rows = self._select(sql, parameters)
         return queries.in_order(StateCount(*row) for row in rows)
+
+    def _totals(self, query: Query) -> Totals:
+        self._prepare(query)
+        condition, parameters = where(query, self._dialect)
+        sql = (
+            f"SELECT count(*), count(cpu_time), sum(cpu_time) FROM {self._table} WHERE {condition}"
+        )
+        ((count, measured, cpu_time),) = self._select(sql, parameters)
+        return Totals(count, measured, cpu_time or 0.0)
 
 
 def _exists(table: str, condition: str) -> str:

@@ -14,13 +14,12 @@ from gc3libs.persistence.frame import Damaged
 from gc3libs.persistence.places import (
     CHILDREN,
     File,
-    addition_to,
     bucket_of,
     children_place,
     record_place,
     removed_place,
 )
-from gc3libs.persistence.tree import COMMIT, Tree
+from gc3libs.persistence.tree import Tree
 
 _MOST_REMEMBERED = 10_000
 
@@ -40,16 +39,15 @@ class Relations:
         return self._read(tree, id_)[0]
 
     def _read(self, tree: Tree, id_: str) -> tuple[list[str], int]:
-        """The children, and the length of the file."""
-        content = tree.read(children_place(id_)) or b""
-        parts, end = frame.unpack_parts(content)
-        if end < len(content) and tree.read((COMMIT, addition_to(id_)), 0) is None:
-            content = tree.read(children_place(id_)) or b""  # the addition is complete by now
-            parts, end = frame.unpack_parts(content)
-            if end < len(content):
-                raise Damaged(f"it ends after {len(content)} bytes, within an addition")
+        """The children, and the length of the list."""
+        content = tree.read(children_place(id_))
+        if content is None:
+            if _should_own(tree, id_):
+                raise Damaged("the list of what it owns is gone")
+            return [], 0
+        parts, size = frame.unpack_list(content)
         listed = [child for part in parts for child in part.decode().split()]
-        return _without_removed(tree, listed), end
+        return _without_removed(tree, listed), size
 
     def change(self, tree: Tree, id_: str, start: int, children: Sequence[str]) -> File:
         """The file to write so that `children` follow the first `start` ones that there are.
@@ -66,9 +64,10 @@ class Relations:
                 self._note(id_, size + len(addition), count + len(children))
                 return File("append", id_, frame.pack_addition(size, addition))
             stay = self.children(tree, id_)[:start]
-        whole = frame.pack_bytes("\n".join([*stay, *children]).encode())
-        self._note(id_, len(whole), len(stay) + len(children))
-        return File("children", id_, whole)
+        listed = frame.pack_bytes("\n".join([*stay, *children]).encode())
+        size = frame.LIST_HEAD + len(listed)
+        self._note(id_, size, len(stay) + len(children))
+        return File("children", id_, frame.list_head(size) + listed)
 
     def _end(self, tree: Tree, id_: str) -> tuple[int, int]:
         """The length of an owner's file, and of how many children at most it tells."""
@@ -82,6 +81,12 @@ class Relations:
         if len(self._ends) >= _MOST_REMEMBERED:
             self._ends.clear()
         self._ends[id_] = size, count
+
+
+def _should_own(tree: Tree, id_: str) -> bool:
+    """Whether an object's record says that there is a list of what it owns."""
+    head = tree.read(record_place(id_), frame.HEADER_SIZE)
+    return head is not None and bool(frame.unpack_header(head).owns)
 
 
 def note_removed(tree: Tree, ids: Iterable[str], *, durable: bool) -> None:

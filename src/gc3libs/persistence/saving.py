@@ -46,7 +46,7 @@ class Batch:
         self.blobs: dict[str, bytes] = {}
         self._payloads: list[bytes] = []
         self._plain: list[bool] = []
-        self._relations: dict[int, list[str]] = {}
+        self._relations: dict[int, tuple[list[str], list[Any]]] = {}
         self.found_new = False
 
     def collect(self, objects: Sequence[Persistable], position: int | None) -> None:
@@ -76,7 +76,7 @@ class Batch:
             if not self._store.is_same(saved.store):
                 reason = f"it belongs to another store, {saved.store.url}: make a new one"
                 raise SaveError(known_id(obj), reason)
-            obj._saved = replace(saved, store=self._store)
+            obj._saved, obj._saved_members = replace(saved, store=self._store), None
         if self._store.home is not None:
             obj._set_home(self._store.home)
         if obj.persistent_id is None:
@@ -139,18 +139,29 @@ class Batch:
         owned = obj._owned()
         if owned is None or (isinstance(owned, Children) and not owned.loaded):
             return None, 0
-        entries = owned.entries() if isinstance(owned, Children) else owned
+        entries = owned.entries() if isinstance(owned, Children) else list(owned)
+        if entries == obj._saved_members and self._refer_to_changed(entries):
+            return None, 0
         ids = [each if isinstance(each, str) else self._refer(each) for each in entries]
         known = saved.children
         if known is None and saved.revision > 0:
             known = self._store._read_children([known_id(obj)]).get(known_id(obj), [])
         start = _common_prefix(known or [], ids)
-        self._relations[id(obj)] = ids
+        self._relations[id(obj)] = ids, entries
         return (
             (None, 0)
             if known is not None and start == len(ids) == len(known)
             else (ids[start:], start)
         )
+
+    def _refer_to_changed(self, members: Sequence[Any]) -> bool:
+        """Enlist children that have changed, as fast as can be; false if one has another ID now."""
+        changed = [each for each in members if type(each) is not str and each.changed]
+        if any(each._saved is None for each in changed):
+            return False
+        for each in changed:
+            self._refer(each)
+        return True
 
     def differs(self, obj: Persistable) -> bool:
         """Whether the state of an object is not what it was when it was loaded or saved."""
@@ -173,7 +184,8 @@ class Batch:
             saved.revision = record.revision
             saved.payload = payload
             saved.plain = plain
-            saved.children = self._relations.get(id(obj), saved.children)
+            if id(obj) in self._relations:
+                saved.children, obj._saved_members = self._relations[id(obj)]
             obj.changed = False
             obj._pending_blobs = None
             self._store._objects.put(record.id, obj)

@@ -258,6 +258,8 @@ def _parsed(url: str) -> sa.URL:
         address = sa.make_url(url)
     except exc.ArgumentError:
         address = None
+    if address is not None and address.drivername == "sqlite":
+        raise InvalidValue(f"{url} is no database server: open it by gc3libs.persistence.SqlStore")
     if address is None or address.drivername not in _DIALECTS or not address.database:
         known = " or ".join(f"{name}://USER@HOST:PORT/DATABASE" for name in ("postgresql", "mysql"))
         raise InvalidValue(f"the URL of a store in a database server is {known}")

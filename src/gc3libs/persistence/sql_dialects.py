@@ -13,6 +13,7 @@ from sqlalchemy.dialects import mysql, postgresql
 
 from gc3libs.persistence import query as queries
 from gc3libs.persistence.conditions import NOTHING, Condition, Dialect, json_of
+from gc3libs.persistence.record import Comparison
 
 
 class ServerDialect(Dialect):
@@ -100,6 +101,25 @@ class PostgreSQL(ServerDialect):
         if wanted is None or "\\u0000" in wanted:
             return NOTHING
         return f"{column} @> CAST(:{key} AS jsonb)", {key: wanted}
+
+    def compares_parameter(self, column: str, key: str, comparison: Comparison) -> Condition | None:
+        """Truth values are let through."""
+        name, value = comparison.fact.name, comparison.value
+        if comparison.operator == "!=" or not name.isprintable():
+            return None
+        member, text = f"{column} -> :{key}_name", f"{column} ->> :{key}_name"
+        operator = "=" if comparison.operator == "==" else comparison.operator
+        values = {key: value, f"{key}_name": name}
+        if isinstance(value, str):
+            return (
+                f"jsonb_typeof({member}) = 'string' AND ({text}) COLLATE \"C\" {operator} :{key}",
+                values,
+            )
+        return (
+            f"CASE jsonb_typeof({member}) WHEN 'number' THEN CAST({text} AS numeric)"
+            f" {operator} CAST(:{key} AS numeric) WHEN 'boolean' THEN TRUE ELSE FALSE END",
+            values | {key: json_of(value + 0)},
+        )
 
 
 class MariaDB(ServerDialect):

@@ -76,6 +76,6 @@ def _object_columns(server: ServerDialect, extra: ExtraFields) -> list[sa.Column
 def _object_indexes(name: str) -> list[sa.Index]:
     return [
         sa.Index(f"{name}_place", "session", "position", "number"),
-        sa.Index(f"{name}_counts", "session", "leaf", "state", "returncode"),
+        sa.Index(f"{name}_counts", "session", "leaf", "state", "returncode", "held", "cpu_time"),
         sa.Index(f"{name}_digests", "digest"),
     ]

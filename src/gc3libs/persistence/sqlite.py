@@ -187,7 +187,7 @@ class SqliteStore(RelationalStore):
         for statement in (
             f"CREATE TABLE IF NOT EXISTS {self._table} ({', '.join(columns)})",
             self._index("place", "session, position"),
-            self._index("counts", "session, leaf, state, returncode"),
+            self._index("counts", "session, leaf, state, returncode, held, cpu_time"),
             f"CREATE TABLE IF NOT EXISTS {self._relation} (parent INTEGER, position INTEGER,"
             " child INTEGER, prefix TEXT, checksum INTEGER, PRIMARY KEY (parent, position))"
             " WITHOUT ROWID",

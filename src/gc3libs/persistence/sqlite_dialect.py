@@ -8,7 +8,17 @@ from typing import Any, Final
 import msgspec
 
 from gc3libs.persistence import query as queries
-from gc3libs.persistence.conditions import NOTHING, Condition, Dialect, json_of
+from gc3libs.persistence.conditions import (
+    NOTHING,
+    NUMBERS,
+    TEXTS,
+    Condition,
+    Dialect,
+    json_of,
+    moment,
+    text_of,
+)
+from gc3libs.persistence.record import Comparison, Fact
 
 
 class SqliteDialect(Dialect):
@@ -45,8 +55,9 @@ class SqliteDialect(Dialect):
             return NOTHING
         kinds = ", ".join(f"'{kind}'" for kind in _KINDS_OF_JSON.get(type(value), _NUMBERS))
         values = {key: f"[{wanted}]", f"{key}_name": name}
-        if name.isprintable() and not set(name) & {'"', "\\"}:
-            values[f"{key}_name"] = f'$."{name}"'
+        path = _path(name)
+        if path is not None:
+            values[f"{key}_name"] = path
             found = f"{column}, :{key}_name"
             return (
                 f"json_extract({found}) IS json_extract(:{key}, '$[0]')"
@@ -59,7 +70,49 @@ class SqliteDialect(Dialect):
             values,
         )
 
+    def compares_text(self, expression: str, key: str, comparison: Comparison) -> Condition:
+        """Texts are compared byte by byte, which in UTF-8 is character by character."""
+        operator = "IS NOT" if comparison.operator == "!=" else comparison.operator
+        return f"{expression} {operator} :{key}", {key: comparison.value}
 
+    def compares_parameter(self, column: str, key: str, comparison: Comparison) -> Condition | None:
+        """SQLite may read a decimal as its neighbour: so `<` lets through what is equal, too."""
+        path, value = _path(comparison.fact.name), comparison.value
+        if path is None or comparison.operator == "!=":
+            return None
+        found = f"{column}, :{key}_path"
+        if isinstance(value, str):
+            kinds, wanted = "'text'", f":{key}"
+            operator = comparison.operator
+        else:
+            kinds, wanted = "'integer', 'real', 'true', 'false'", f"json_extract(:{key}, '$[0]')"
+            operator, value = _GENEROUS[comparison.operator], f"[{json_of(value + 0)}]"
+        return (
+            f"json_type({found}) IN ({kinds}) AND json_extract({found}) {operator} {wanted}",
+            {key: value, f"{key}_path": path},
+        )
+
+    def order_by(self, fact: Fact) -> tuple[Sequence[str], dict[str, Any]] | None:
+        if not fact.parameter:
+            if fact.name not in NUMBERS and fact.name not in TEXTS:
+                return None
+            expression = NUMBERS.get(fact.name) or text_of(fact.name, self)
+            return (f"{expression} IS NULL", expression), moment(expression)
+        path = _path(fact.name)
+        if path is None:
+            return None
+        value = "json_extract(parameters, :order_path)"
+        return (f"{value} IS NULL", f"typeof({value}) = 'text'", value), {"order_path": path}
+
+
+def _path(name: str) -> str | None:
+    """Of a member of a JSON object, by its name; None: it cannot be written."""
+    if name.isprintable() and not set(name) & {'"', "\\"}:
+        return f'$."{name}"'
+    return None
+
+
+_GENEROUS: Final = {"==": "=", "<": "<=", "<=": "<=", ">": ">=", ">=": ">="}
 _NUMBERS: Final = ("integer", "real")
 _KINDS_OF_JSON: Final[dict[type, Sequence[str]]] = {
     bool: ("true", "false"),

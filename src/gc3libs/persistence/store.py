@@ -6,18 +6,19 @@ errors). A subclass moves records: it writes the primitives of `gc3libs.persiste
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from importlib import import_module
 from types import TracebackType
 from typing import Any, Self
 
 from msgspec.structs import replace
 
 from gc3libs._clock import SYSTEM, Clock
+from gc3libs._fork import Rank, survive_forks
 from gc3libs.exceptions import Conflict, LoadError, ObjectNotFound
-from gc3libs.persistence.children import Unavailable
+from gc3libs.persistence.children import Children, Unavailable
 from gc3libs.persistence.identity import IdentityMap
 from gc3libs.persistence.loading import Loading
 from gc3libs.persistence.persistable import Persistable, Saved
@@ -29,6 +30,7 @@ from gc3libs.persistence.record import (
     Stamp,
     StateCount,
     Summary,
+    Totals,
     make_id,
     split_id,
 )
@@ -57,7 +59,11 @@ class Store(StorePrimitives):
         self._numbers = iter(range(0))
         self._block = 1
         self._closed = False
-        _stores.add(self)
+        survive_forks(self, Rank.STORE)
+
+    @property
+    def _fork_lock(self) -> threading.RLock:
+        return self._lock
 
     def _after_fork(self) -> None:
         """In the child: the numbers are the parent's, and who holds the lock is not here."""
@@ -347,16 +353,21 @@ class Store(StorePrimitives):
         stamp: Stamp | None = None,
         durable: bool = False,
     ) -> None:
-        """Remove objects; those that are not there are no error. They have no ID any more."""
-        gone = list(ids)
+        """Remove objects; those that are not there are no error.
+
+        They have no ID any more, and nothing owns them.
+        """
+        gone = dict.fromkeys(ids)
         for id_ in gone:
             split_id(id_)
         with self._lock:
-            self._delete(gone, guard=guard, stamp=stamp, durable=durable)
-            for id_ in gone:
-                obj = self._objects.pop(id_)
-                if obj is not None:
-                    obj.persistent_id, obj._saved, obj.changed = None, None, True
+            self._delete(list(gone), guard=guard, stamp=stamp, durable=durable)
+            removed = [obj for id_ in gone if (obj := self._objects.pop(id_)) is not None]
+            for owner in self._objects.objects():
+                if type(owner)._owned is not Persistable._owned:
+                    _take_away(owner, gone.keys())
+            for obj in removed:
+                obj.persistent_id, obj._saved, obj.changed = None, None, True
 
     def __contains__(self, id_: object) -> bool:
         with self._lock:
@@ -376,10 +387,20 @@ class Store(StorePrimitives):
         with self._lock:
             return self._counts(query)
 
-    def flush(self) -> None:
-        """When it returns, a power failure loses nothing of what was saved."""
+    def totals(self, query: Query = Query()) -> Totals:  # noqa: B008  # immutable
+        """What objects have used, together.
+
+        Args:
+            query: Without `after` and `limit`.
+        """
         with self._lock:
-            self._sync()
+            return self._totals(query)
+
+    def flush(self) -> None:
+        """When it returns, a power failure loses nothing of what was saved, by whomever."""
+        with self._lock:
+            if not self._closed:
+                self._sync()
 
     def close(self) -> None:
         """Flush, and let go of files and connections; the store cannot be used any more."""
@@ -421,37 +442,31 @@ class Store(StorePrimitives):
             self._set_epoch(guard)
 
 
-_stores: weakref.WeakSet[Store] = weakref.WeakSet()
+def _take_away(owner: Persistable, ids: Set[str]) -> None:
+    """Have an object in memory own nothing with one of these IDs, as it does in the store."""
+    owned = owner._owned()
+    if owned is None or isinstance(owner, Unavailable):
+        return
+    places = [place for place, id_ in enumerate(_ids_in_memory(owned)) if id_ in ids]
+    for place in reversed(places):
+        owner._lose(place)
+    saved = owner._saved
+    if places and saved is not None and saved.children is not None:
+        saved.children = [id_ for id_ in saved.children if id_ not in ids]
 
 
-_forking = threading.RLock()
-_held: list[threading.RLock] = []
+def _ids_in_memory(owned: Sequence[Any]) -> Sequence[str | None]:
+    """Of what an object owns; none if the list of it was not looked at."""
+    if isinstance(owned, Children):
+        return owned.ids() if owned.loaded else ()
+    return [each.persistent_id for each in owned]
 
 
-def _before_fork() -> None:
-    """Let other threads end what they do: the child could not, and would hold their locks."""
-    _forking.acquire()
-    for store in tuple(_stores):
-        store._lock.acquire()
-        _held.append(store._lock)
-
-
-def _after_fork_in_parent() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-def _after_fork_in_child() -> None:
-    global _forking
-    _forking = threading.RLock()
-    _held.clear()
-    for store in tuple(_stores):
-        store._after_fork()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)
+def __getattr__(name: str) -> Any:
+    if name != "register":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    place = "gc3libs.persistence"
+    warnings.warn(
+        f"{__name__}.{name} has moved: use {place}.{name}", DeprecationWarning, stacklevel=2
+    )
+    return getattr(import_module(place), name)

@@ -208,15 +208,21 @@ class Tree:
         goal = self.directory(directory, make=True)
         if is_addition(name):
             at, parts = frame.unpack_addition(self.read((source, name)) or b"")
-            self.append(target, at, parts, durable=durable)
+            head = frame.list_head(at + len(parts))
+            self.append(target, at, parts, durable=durable, head=head)
             os.unlink(name, dir_fd=origin)
         elif again or not is_new(name):
             os.rename(name, final, src_dir_fd=origin, dst_dir_fd=goal)
         else:
             _atomic.rename_new(name, final, source_directory=origin, directory=goal)
 
-    def append(self, place: Place, at: int, data: bytes, *, durable: bool) -> None:
-        """Have a file, made if need be, end with `data` from byte `at` on."""
+    def append(
+        self, place: Place, at: int, data: bytes, *, durable: bool, head: bytes = b""
+    ) -> None:
+        """Have a file, made if need be, end with `data` from byte `at` on, then begin with `head`.
+
+        If it is to be durable, the disk has the end before the head that counts it in.
+        """
         directory, name = place
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         fd = os.open(name, flags, 0o666, dir_fd=self.directory(directory, make=True))
@@ -226,6 +232,10 @@ class Tree:
             _atomic.write_all(fd, data)
             if durable:
                 os.fsync(fd)
+            if head:
+                os.pwrite(fd, head, 0)
+                if durable:
+                    os.fsync(fd)
         finally:
             os.close(fd)
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from gc3libs.exceptions import StoreUnavailable
 from gc3libs.persistence import Query, Summary
-from gc3libs.persistence.record import StateCount
+from gc3libs.persistence.query import arranged, totals
+from gc3libs.persistence.record import StateCount, Totals
 from gc3libs.session._asking import IN_FLIGHT, WAITING, Question, accepted, accepted_counts
 from gc3libs.session._family import levels_below
 from gc3libs.session._mirror import BATCH, chunks, is_id
@@ -30,6 +31,8 @@ class Answers:
         """Of what the question is about: top-level tasks in order, then what they own."""
         if self.can_look_up():
             found = self._store.summaries(question.of(session=self._register.uuid))
+        elif question.query.order is not None or question.query.reverse:
+            found = iter(arranged(self._summaries_by_ids(question), question.query))
         else:
             found = self._summaries_by_ids(question)
         return accepted(question, found)
@@ -77,6 +80,12 @@ class Answers:
                 for count in self._store.counts(question.of(ids=ids))
             )
         return accepted_counts(question, found)
+
+    def totals(self, question: Question) -> Totals:
+        """What those that the question is about, all that its query finds, have used."""
+        if self.can_look_up():
+            return self._store.totals(question.of(session=self._register.uuid))
+        return totals(self._summaries_by_ids(question))
 
     def _id_batches(self) -> Iterator[tuple[str, ...]]:
         for some in chunks(self._listing, BATCH):

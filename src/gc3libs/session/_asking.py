@@ -93,6 +93,8 @@ class Question(msgspec.Struct, frozen=True):
 
 
 def question(
+    also: Query = Query(),  # noqa: B008  # immutable
+    /,
     *,
     state: Words | None = None,
     states: Words | None = None,
@@ -119,6 +121,9 @@ def question(
         tag=tag,
         held=held,
         parameters={**(parameters or {}), **others},
+        where=also.where,
+        order=also.order,
+        reverse=also.reverse,
     )
     names = [check_name(name) for name in (*_words(state), *_words(states))]
     return _with_states(query, frozenset(names)) if names else Question(query)

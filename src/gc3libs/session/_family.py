@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from gc3libs.persistence import Store
+from gc3libs.persistence import Query, Store
 from gc3libs.session._mirror import BATCH, chunks, is_id
 
 
@@ -28,6 +28,21 @@ def levels_below(store: Store, ids: Iterable[str], known: Collection[str]) -> It
             return
         yield below
         level = below
+
+
+def strays(store: Store, uuid: str, listed: Collection[str]) -> list[str]:
+    """Objects that bear a session's name, and neither are in it nor below what is, by number.
+
+    Of a collection only itself, not what it owns.
+    """
+    known = {id_ for level in levels_below(store, listed, listed) for id_ in level}
+    found = dict.fromkeys(
+        each.id
+        for each in store.summaries(Query(session=uuid))
+        if each.id not in listed and each.id not in known
+    )
+    owned = {id_ for level in levels_below(store, found, ()) for id_ in level}
+    return [id_ for id_ in found if id_ not in owned]
 
 
 def doomed(store: Store, ids: Collection[str], listed: Collection[str]) -> list[str]:

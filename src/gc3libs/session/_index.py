@@ -10,13 +10,13 @@ import contextlib
 import os
 import re
 import threading
-import weakref
 import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from gc3libs._atomic import open_inside, write_all, write_file
-from gc3libs.exceptions import DamagedStore, StoreUnavailable
+from gc3libs._fork import Rank, survive_forks
+from gc3libs.exceptions import DamagedStore, InvalidOperation, StoreUnavailable
 
 _CHUNK = 1 << 16
 _TAIL = 64
@@ -41,7 +41,11 @@ class Index:
         self._path = path
         self._known_length = known_length
         self._after_fork()
-        _indexes.add(self)
+        survive_forks(self, Rank.NONE)
+
+    @property
+    def _fork_lock(self) -> None:
+        return None
 
     def _after_fork(self) -> None:
         """Know nothing: what another thread was about to note is not noted in the child."""
@@ -64,6 +68,7 @@ class Index:
         """See what the file holds now; costs next to nothing if that has not changed.
 
         Raises:
+            InvalidOperation: There is no session any more.
             DamagedStore: The file is missing.
             StoreUnavailable: It cannot be read.
         """
@@ -72,7 +77,10 @@ class Index:
                 if _signature(self._path.stat()) != self._signature:
                     self._read()
         except FileNotFoundError:
-            raise DamagedStore(str(self._path.parent), f"{self._path.name} is missing") from None
+            home = self._path.parent
+            if not (home / "store.url").exists():
+                raise InvalidOperation(f"there is no session in {home} any more") from None
+            raise DamagedStore(str(home), f"{self._path.name} is missing") from None
         except OSError as err:
             raise StoreUnavailable(f"cannot read {self._path}: {err.strerror}") from err
 
@@ -260,17 +268,6 @@ class Index:
         with self._lock:
             self._parse()
             return bytes(self._lines)
-
-
-_indexes: weakref.WeakSet[Index] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for index in tuple(_indexes):
-        index._after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)
 
 
 def _signature(found: os.stat_result) -> tuple[int, int, int]:

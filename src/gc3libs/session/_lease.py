@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -14,6 +13,7 @@ from typing import Final, Self
 import msgspec
 
 from gc3libs._clock import SYSTEM, Clock
+from gc3libs._fork import Rank, survive_forks
 from gc3libs.exceptions import LeaseLost, SessionInUse, StoreUnavailable
 from gc3libs.persistence.record import Guard
 from gc3libs.session._origin import this_host
@@ -24,6 +24,7 @@ INTERVAL: Final = 60.0
 EXPIRES: Final = 300.0
 """Seconds without a heartbeat after which a lease of another host counts as abandoned."""
 
+_PROBE: Final = "lease.time"
 _PATIENCE: Final = 10
 _MOMENT: Final = 0.02
 
@@ -51,7 +52,8 @@ class Lease:
 
     A context manager that releases it. The lock ends with the process, however that ends. On
     another host that shares the directory, where the lock may not be seen, the lease is given up
-    for lost `EXPIRES` seconds after the last `check`.
+    for lost `EXPIRES` seconds after the last `check`, by the clock of the machine that the
+    directory lies on.
 
     Attributes:
         epoch: Grows with each lease of the session.
@@ -65,7 +67,7 @@ class Lease:
         self._session = session
         self._clock = clock
         self._fd: int | None = acquire(file, clock)
-        _held.add(self)
+        survive_forks(self, Rank.NONE)
         try:
             former = _read(self._fd)
             self.epoch = next_epoch(0 if former is None else former.epoch)
@@ -89,6 +91,7 @@ class Lease:
         try:
             os.ftruncate(self._fd, 0)
             os.pwrite(self._fd, msgspec.json.encode(holder) + b"\n", 0)
+            os.fsync(self._fd)  # other hosts do not see the lock
         except OSError as err:
             raise StoreUnavailable(f"cannot write {self._file}: {err.strerror}") from err
 
@@ -115,12 +118,16 @@ class Lease:
 
         Raises:
             LeaseLost: It is not.
+            StoreUnavailable: That cannot be seen at the moment.
         """
-        if self._fd is None or not self._is_ours(self._fd):
-            raise LeaseLost(self._session, str(self._file.parent.parent))
-        if self._clock.monotonic() - self._last_beat >= INTERVAL:
-            os.utime(self._fd)
-            self._last_beat = self._clock.monotonic()
+        try:
+            if self._fd is None or not self._is_ours(self._fd):
+                raise LeaseLost(self._session, str(self._file.parent.parent))
+            if self._clock.monotonic() - self._last_beat >= INTERVAL:
+                os.utime(self._fd)
+                self._last_beat = self._clock.monotonic()
+        except OSError as err:
+            raise StoreUnavailable(f"cannot look after {self._file}: {err.strerror}") from err
 
     def _is_ours(self, fd: int) -> bool:
         holder = _read(fd)
@@ -129,7 +136,6 @@ class Lease:
     def release(self) -> None:
         """Let others run the session; doing it again changes nothing."""
         fd, self._fd = self._fd, None
-        _held.discard(self)
         if fd is None:
             return
         with contextlib.suppress(OSError):
@@ -138,23 +144,15 @@ class Lease:
                 self._file.parent.rmdir()
         os.close(fd)
 
-    def _forget(self) -> None:
-        """In a process made by fork: the lease stays the parent's alone."""
+    @property
+    def _fork_lock(self) -> None:
+        return None
+
+    def _after_fork(self) -> None:
+        """In the child: the lease stays the parent's alone."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
-
-
-_held: weakref.WeakSet[Lease] = weakref.WeakSet()
-
-
-def _forget_all() -> None:
-    for lease in list(_held):
-        lease._forget()
-    _held.clear()
-
-
-os.register_at_fork(after_in_child=_forget_all)
 
 
 def acquire(file: Path, clock: Clock = SYSTEM) -> int:
@@ -170,17 +168,23 @@ def acquire(file: Path, clock: Clock = SYSTEM) -> int:
             _lock(fd, file, clock)
             if is_at(fd, file):
                 former = _read(fd)
-                if former is not None and _is_alive_elsewhere(fd, former, clock):
+                if former is not None and _is_alive_elsewhere(fd, file, former):
                     raise _in_use(file, former)
                 return fd
+        except OSError as err:
+            os.close(fd)
+            raise StoreUnavailable(f"cannot write into {file.parent}: {err.strerror}") from err
         except BaseException:
             os.close(fd)
             raise
         os.close(fd)
 
 
-def holder_of(file: Path, clock: Clock = SYSTEM) -> Holder | None:
-    """Who holds the lease; None if nobody does."""
+def holder_of(file: Path) -> Holder | None:
+    """Who holds the lease; None if nobody does.
+
+    Where the directory may not be written, a holder on another host is believed to be alive.
+    """
     try:
         fd = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
@@ -191,9 +195,23 @@ def holder_of(file: Path, clock: Clock = SYSTEM) -> Holder | None:
             fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return found or Holder(host=this_host())
-        return found if found is not None and _is_alive_elsewhere(fd, found, clock) else None
+        try:
+            return found if found is not None and _is_alive_elsewhere(fd, file, found) else None
+        except OSError:
+            return found
     finally:
         os.close(fd)
+
+
+def check_free(file: Path) -> None:
+    """See that nobody holds the lease.
+
+    Raises:
+        SessionInUse: Somebody does.
+    """
+    holder = holder_of(file)
+    if holder is not None:
+        raise _in_use(file, holder)
 
 
 def _open(file: Path) -> int:
@@ -233,9 +251,29 @@ def _read(fd: int) -> Holder | None:
         return None
 
 
-def _is_alive_elsewhere(fd: int, holder: Holder, clock: Clock) -> bool:
-    """Whether another host, whose lock may not be seen here, gave a sign of life lately."""
-    return holder.host != this_host() and clock.now() - os.fstat(fd).st_mtime < EXPIRES
+def _is_alive_elsewhere(fd: int, file: Path, holder: Holder) -> bool:
+    """Whether another host, whose lock may not be seen here, gave a sign of life lately.
+
+    Raises:
+        OSError: It cannot be told.
+    """
+    if holder.host == this_host():
+        return False
+    return _time_at(file.with_name(_PROBE)) - os.fstat(fd).st_mtime < EXPIRES
+
+
+def _time_at(probe: Path) -> float:
+    """The time as the machine has it that a directory lies on, which is what files there bear.
+
+    That of this machine may be another one.
+    """
+    fd = os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    try:
+        os.utime(fd)
+        return os.fstat(fd).st_mtime
+    finally:
+        os.close(fd)
+        probe.unlink(missing_ok=True)
 
 
 def is_at(fd: int, file: Path) -> bool:

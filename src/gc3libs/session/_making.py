@@ -96,7 +96,7 @@ def _clean_up(place: Place, made_directory: bool) -> None:
     """Remove what was made of a session, unless it is there by now."""
     with contextlib.suppress(OSError):
         if place.store_url.exists() and place.store_url.stat().st_size == 0:
-            for path in (place.created, place.index, place.store_url):
+            for path in place.vital:
                 path.unlink(missing_ok=True)
     if made_directory:
         with contextlib.suppress(OSError):

@@ -7,12 +7,12 @@ import fcntl
 import os
 import re
 import threading
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from gc3libs._atomic import open_inside, sync_directory, write_all
+from gc3libs._fork import Rank, survive_forks
 from gc3libs.exceptions import DamagedStore, InvalidArgument, InvalidOperation, StoreUnavailable
 from gc3libs.persistence import Store, make_store
 
@@ -21,19 +21,28 @@ _LOCAL = re.compile(r"(?P<scheme>file|sqlite):(?://)?(?P<path>[^?#]*)(?P<rest>.*
 
 
 class Place:
-    """A directory that is, or is to become, a session's."""
+    """A directory that is, or is to become, a session's.
+
+    Attributes:
+        vital: The files without which it is none.
+
+    Raises:
+        InvalidArgument: That is no path of a directory.
+    """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # not resolved
+        self.path = Path(os.path.abspath(_checked(path)))  # noqa: PTH100  # not resolved
         self.index = self.path / "index.txt"
         self.store_url = self.path / "store.url"
         self.created = self.path / "created"
         self.finished = self.path / "finished"
         self.run = self.path / "run"
+        self.lease = self.run / "lease"
+        self.vital = (self.index, self.created, self.store_url)
         self._mutex = threading.RLock()
         self._depth = 0
         self._fd: int | None = None
-        _places.add(self)
+        survive_forks(self, Rank.SESSION)
 
     # what is there
 
@@ -99,6 +108,10 @@ class Place:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+    @property
+    def _fork_lock(self) -> threading.RLock:
+        return self._mutex
 
     def _after_fork(self) -> None:
         """In the child: the lock stays the parent's."""
@@ -230,8 +243,20 @@ class Place:
             os.ftruncate(fd, 0)
         finally:
             os.close(fd)
-        for path in (self.index, self.created, self.store_url):
+        for path in self.vital:
             path.unlink(missing_ok=True)
+
+
+def _checked(path: str | os.PathLike[str]) -> str:
+    text = os.fsdecode(path)
+    if not text or "\0" in text:
+        raise InvalidArgument(f"{text!r} is no path of a session's directory")
+    if "://" in text:
+        raise InvalidArgument(
+            f"{text} is a URL: a session needs the path of a directory; TemporarySession looks at a"
+            " store by its URL"
+        )
+    return text
 
 
 def _same(fd: int, path: Path) -> bool:
@@ -240,37 +265,3 @@ def _same(fd: int, path: Path) -> bool:
 
 def _quoted(path: str | os.PathLike[str]) -> str:
     return quote_from_bytes(os.fsencode(path))
-
-
-_places: weakref.WeakSet[Place] = weakref.WeakSet()
-_forking = threading.RLock()
-_held: list[threading.RLock] = []
-
-
-def _before_fork() -> None:
-    """Let other threads end what they do: the child could not, and would hold their locks."""
-    _forking.acquire()
-    for place in tuple(_places):
-        place._mutex.acquire()
-        _held.append(place._mutex)
-
-
-def _after_fork_in_parent() -> None:
-    while _held:
-        _held.pop().release()
-    _forking.release()
-
-
-def _after_fork_in_child() -> None:
-    global _forking
-    _forking = threading.RLock()
-    _held.clear()
-    for place in tuple(_places):
-        place._after_fork()
-
-
-os.register_at_fork(
-    before=_before_fork,
-    after_in_parent=_after_fork_in_parent,
-    after_in_child=_after_fork_in_child,
-)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from msgspec.structs import replace
 
+from gc3libs._interruption import uninterrupted
 from gc3libs.exceptions import (
     InvalidOperation,
     ObjectNotFound,
@@ -21,6 +22,7 @@ from gc3libs.session._family import doomed
 from gc3libs.session._index import Index
 from gc3libs.session._listing import Listing
 from gc3libs.session._mirror import Claimed, Mirror, existing, is_id
+from gc3libs.session._order import put_back
 from gc3libs.session._origin import (
     Origin,
     new_uuid,
@@ -49,7 +51,8 @@ class Register:
 
     Attributes:
         listing: The IDs of the top-level tasks.
-        gone: The session was destroyed.
+        ended: The session is none any more.
+        gone: Nor is anything left of it.
     """
 
     def __init__(
@@ -73,7 +76,7 @@ class Register:
         self._whole_store = whole_store
         if own_store:
             store.home = str(place.path)
-        self.gone = False
+        self.ended = self.gone = False
 
     def _take(self, origin: Origin) -> None:
         self.origin = origin
@@ -147,7 +150,7 @@ class Register:
         Raises:
             StoreUnavailable: Something could not be written.
         """
-        if self.gone:
+        if self.ended:
             raise InvalidOperation(f"the session {self.place.path} was destroyed")
         self._look_again()
         if self._settled:
@@ -170,12 +173,26 @@ class Register:
         self._settled = True
 
     def _look_again(self) -> None:
-        """See what other processes have made of this session."""
+        """See what other processes have made of this session.
+
+        Raises:
+            InvalidOperation: Another one is in its place.
+        """
         signature = self._sign()
         if signature != self._signature:
             found = read_origin(self.place.created)
+            if found is not None and self._is_another(found):
+                raise InvalidOperation(
+                    f"the session {self.place.path} was destroyed, and another one is in its place:"
+                    " open that"
+                )
             self._signature = signature
             self._take(found or self.origin)
+
+    def _is_another(self, found: Origin) -> bool:
+        """Whether this is no more the session that was opened; a copy gets its own name once."""
+        was_known = self._signature is not None and self._original is None
+        return was_known and found.uuid != self.uuid
 
     @property
     def store_is_inside(self) -> bool:
@@ -201,14 +218,33 @@ class Register:
     def changing(self) -> Iterator[None]:
         """Be the only one who changes the session, and know how its index is at present.
 
+        Ctrl-C waits until store and index say the same.
+
         Raises:
             StoreUnavailable: Its files may not be written.
             InvalidOperation: The session was destroyed.
         """
-        with self.place.locked():
+        with self.place.locked(), uninterrupted():
             self.settle()
             self._index.refresh()
             yield
+
+    @contextlib.contextmanager
+    def ending(self) -> Iterator[bool]:
+        """Be the only one who changes the session, which is to go; tells whether its store stays.
+
+        If it does not, nothing is written, so that this works on a full disk.
+
+        Raises:
+            StoreUnavailable: Its files may not be written.
+        """
+        with self.place.locked(), uninterrupted():
+            self._look_again()
+            stays = not self.store_is_inside or not self.origin.made_store
+            if stays:
+                self.settle()
+            self._index.refresh()
+            yield stays
 
     def members(self, objects: Iterable[Persistable]) -> list[Persistable]:
         """Those of these objects that are tasks of the session, or belong to one."""
@@ -269,8 +305,25 @@ class Register:
                 stamp=mirror.stamp_with,
                 durable=durable,
             )
-        self._index.append(ids, durable=durable)
+        try:
+            self._index.append(ids, durable=durable)
+        except BaseException:
+            self._take_back(ids)
+            raise
         self.listing.note_added(ids, written=True)
+
+    def _take_back(self, ids: Sequence[str]) -> None:
+        """Remove what was saved a moment ago and cannot be listed."""
+        try:
+            self.store.remove_many(ids)
+        except StoreError as err:
+            logger.warning(
+                "%s: %d tasks are in its store, from %s on, and not in its index: %s",
+                self.place.path,
+                len(ids),
+                ids[0],
+                err,
+            )
 
     def _save(self, tasks: Iterable[Persistable]) -> None:
         """Save those that are new or have changed, each in the store that it is kept in."""
@@ -296,6 +349,15 @@ class Register:
             else:
                 self._write_pending()
                 self._enter(ids, durable=True)
+
+    def put_back(self, ids: Sequence[str], after: Mapping[str, str]) -> None:
+        """Have objects of the store in the session, each behind the one that it shall follow."""
+        with self.changing():
+            self._write_pending()
+            self._enter(ids, durable=True)
+            arranged = put_back(self._index, after)
+            self._index.replace("".join(f"{id_}\n" for id_ in arranged).encode("ascii"))
+            self.mirror_in_step()
 
     def _enter(self, ids: Sequence[str], durable: bool) -> None:
         new = [id_ for id_ in dict.fromkeys(ids) if id_ not in self._index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, Self
 from gc3libs._atomic import open_inside
 from gc3libs._clock import SYSTEM, Clock
 from gc3libs.exceptions import InvalidArgument, InvalidType, ObjectNotFound, StoreUnavailable
-from gc3libs.persistence import Persistable, Store, Summary
+from gc3libs.persistence import Persistable, Query, Store, Summary
 from gc3libs.persistence.children import Unavailable
+from gc3libs.persistence.record import Totals
 from gc3libs.session._adding import Adding, portions
 from gc3libs.session._answers import Answers
 from gc3libs.session._asking import Counts, question, total_of
 from gc3libs.session._destroying import destroy
+from gc3libs.session._family import strays
 from gc3libs.session._lease import Holder, Lease, holder_of
 from gc3libs.session._making import make, open_existing
 from gc3libs.session._mirror import existing
@@ -183,6 +185,11 @@ class Session:
     def store_url(self) -> str:
         """The URL of the store; never holds a password."""
         return self.store.url
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The words of the command that made the session; none if that is not known."""
+        return tuple(self._register.origin.argv)
 
     @property
     def created(self) -> float:
@@ -411,6 +418,29 @@ class Session:
         self._window.keep(list(found.values()))
         return found
 
+    def enter(self, ids: Sequence[str], after: Mapping[str, str] | None = None) -> None:
+        """Have objects that the store keeps already in the session; none is loaded.
+
+        Args:
+            after: For each, the ID of the task that it shall come after ("": at the beginning).
+                Without it they come at the end.
+
+        Raises:
+            ObjectNotFound: The store does not have one of them.
+            StoreUnavailable: The store or the index cannot be written.
+        """
+        if after is None:
+            self._register.enter(ids, flush=True)
+        else:
+            self._register.put_back(ids, after)
+
+    def strays(self) -> list[str]:
+        """IDs of what is the session's in the store, and not in the session; `enter` takes it in.
+
+        An addition that was cut off by a kill leaves such objects; `forget` does, on some stores.
+        """
+        return strays(self.store, self.uuid, self._register.listing)
+
     # removing
 
     def remove(self, task_id: str, flush: bool = True) -> None:
@@ -453,14 +483,20 @@ class Session:
         """
         if self._register.gone:
             return
-        lease = self._lease if self._lease is not None and self._lease.held else self.lease()
-        with lease:
-            self._window.clear()
-            destroy(self._register)
+        lease = self._lease if self._lease is not None and self._lease.held else None
+        self._window.clear()
+        destroy(self._register, by_holder=lease is not None)
+        if lease is not None:
+            lease.release()
 
     # asking
 
-    def counts(self, **filters: Any) -> Counts:
+    def counts(
+        self,
+        query: Query = Query(),  # noqa: B008  # immutable
+        /,
+        **filters: Any,
+    ) -> Counts:
         """How many tasks there are, as they were saved last; loads none.
 
         >>> import gc3libs, os, tempfile
@@ -473,16 +509,31 @@ class Session:
         >>> os.rmdir(tmpdir)
 
         Args:
+            query: Its `where` holds, too.
             **filters: As for `summaries`.
         """
-        return total_of(self._answers.counts(question(**filters)))
+        return total_of(self._answers.counts(question(query, **filters)))
 
-    def summaries(self, **filters: Any) -> Iterator[Summary]:
+    def totals(self, **filters: Any) -> Totals:
+        """What tasks have used, together, as it was saved last; loads none.
+
+        Args:
+            **filters: As for `summaries`.
+        """
+        return self._answers.totals(question(**filters))
+
+    def summaries(
+        self,
+        query: Query = Query(),  # noqa: B008  # immutable
+        /,
+        **filters: Any,
+    ) -> Iterator[Summary]:
         """What can be known of tasks without loading them, as they were saved last.
 
         Those of the session come in order, then what they own.
 
         Args:
+            query: Its `where`, `order` and `reverse` hold, too.
             state, states: A state or several, `ok` and `failed` among them.
             ok, failed: True: only those that ended well, or not.
             returncode: A number, or a pair of signal and exit code.
@@ -497,7 +548,7 @@ class Session:
         Raises:
             InvalidValue: There is no such state.
         """
-        return self._answers.summaries(question(**filters))
+        return self._answers.summaries(question(query, **filters))
 
     def find(self, **filters: Any) -> Iterator[Any]:
         """The tasks that the same filters mean, loaded a batch at a time."""
@@ -534,7 +585,7 @@ class Session:
         """
         with self._register.changing():
             lease = Lease(
-                self._register.place.run / "lease",
+                self._register.place.lease,
                 self.uuid,
                 what,
                 self._register.next_epoch,
@@ -550,7 +601,7 @@ class Session:
 
     def holder(self) -> Holder | None:
         """Who runs the session at present, if somebody does."""
-        return holder_of(self._register.place.run / "lease", self.clock)
+        return holder_of(self._register.place.lease)
 
 
 def _time_of(path: Path) -> float:

@@ -14,6 +14,7 @@ from gc3libs.testing._clock import VirtualClock
 if TYPE_CHECKING:
     from gc3libs.testing._backends import BackendTests
     from gc3libs.testing._stores import MirrorTests, StoreTests, UnsharedStoreTests
+    from gc3libs.testing._transports import TransportTests
 
 __all__ = [
     "BackendTests",
@@ -21,6 +22,7 @@ __all__ = [
     "Outcome",
     "ScriptedBackend",
     "StoreTests",
+    "TransportTests",
     "UnsharedStoreTests",
     "VirtualClock",
 ]
@@ -29,6 +31,7 @@ _SUITES = {
     "BackendTests": "_backends",
     "MirrorTests": "_stores",
     "StoreTests": "_stores",
+    "TransportTests": "_transports",
     "UnsharedStoreTests": "_stores",
 }
 

@@ -212,7 +212,8 @@ class BackendTests:
         wait(backend, ["T.1"], until=JobState.RUNNING)
         backend.cancel(["T.1", "unknown"])
         report = wait(backend, ["T.1"])["T.1"]
-        assert (report.state, report.signal, report.reason) == (JobState.ENDED, 15, "cancelled")
+        assert (report.state, report.reason) == (JobState.ENDED, "cancelled")
+        assert report.signal in (15, 9)  # some places give no warning
 
     def test_a_cancelled_job_that_waits_never_starts(self, backend: Backend) -> None:
         submit(backend, *[job(f"T.{i}", LAST_LONG) for i in range(3)])
@@ -264,18 +265,20 @@ class BackendTests:
         second.cancel(["T.1"])
         assert wait(second, ["T.1"])["T.1"].reason == "cancelled"
 
-    def test_what_waits_is_returned_and_can_be_handed_over_again(
+    def test_what_waits_runs_once_when_it_is_handed_over_again(
         self, make_backend: MakeBackend
     ) -> None:
         first = make_backend()
-        submit(first, *[job(f"T.{i}", LAST_LONG) for i in range(3)])
+        submit(first, *[job(f"T.{i}", LAST_LONG) for i in range(2)], job("T.2", EXIT_200))
         wait(first, ["T.0", "T.1"], until=JobState.RUNNING)
         first.close()
         second = make_backend()
-        assert second.adopt(["T.2"])["T.2"].state is JobState.RETURNED
+        waits = second.adopt(["T.2"])["T.2"].state
+        assert waits in (JobState.WAITING, JobState.RETURNED)
         second.cancel(["T.0", "T.1"])
-        assert submit(second, job("T.2", SUCCEED)) == [None]
-        assert wait(second, ["T.2"])["T.2"].exitcode == 0
+        assert submit(second, job("T.2", EXIT_200)) == [None]
+        assert wait(second, ["T.2"])["T.2"].exitcode == 200
+        assert second.poll(["T.2"]) == []
 
 
 def job(token: str, argv: tuple[str, ...], **options: Any) -> JobSpec:

@@ -28,8 +28,19 @@ from msgspec.structs import replace
 from gc3libs.exceptions import Conflict, LeaseLost, ObjectNotFound
 from gc3libs.persistence import query as queries
 from gc3libs.persistence.factory import make_store
+from gc3libs.persistence.facts import FIELDS
 from gc3libs.persistence.persistable import Persistable
-from gc3libs.persistence.record import Guard, Query, Record, Stamp, StateCount, Summary
+from gc3libs.persistence.record import (
+    Comparison,
+    Fact,
+    Guard,
+    Query,
+    Record,
+    Stamp,
+    StateCount,
+    Summary,
+    Totals,
+)
 from gc3libs.persistence.store import Store
 
 HOSTILE = [
@@ -346,6 +357,8 @@ class RecordTests(StoreBase):
             "Thing.1": ["Thing.2", "Thing.3"],
             "Thing.5": ["Thing.3"],
         }
+        assert not any(other.children_of(["Other.1", "Other.5"]).values())
+        assert other.children_of(["Other.1", "Thing.1"])["Thing.1"] == ["Thing.2", "Thing.3"]
         store.remove_many(["Thing.5", "Thing.2"])
         owners = other.owners_of(["Thing.3", "Thing.2"])
         assert {id_: found for id_, found in owners.items() if found} == {"Thing.3": ["Thing.1"]}
@@ -434,6 +447,46 @@ class QueryTests(StoreBase):
             found = list(store._summaries(query))
             assert [each.id for each in found] == [each.id for each in expected], query
             assert store._counts(query) == queries.count(expected), query
+
+    def test_comparisons_let_through_all_that_fulfil_them(self, store: Store) -> None:
+        """And more only where the database compares in another way."""
+        dice = random.Random(18)
+        records = [_random_record(number, dice) for number in range(1, 121)]
+        store._write(records)
+        summaries = [each.summary for each in records]
+        for _ in range(250):
+            query = Query(session=SESSION, where=_random_comparisons(dice))
+            expected = [each.id for each in queries.select(summaries, query)]
+            found = [each.id for each in store._summaries(query)]
+            assert set(expected) <= set(found), query
+            assert [id_ for id_ in found if id_ in expected] == expected
+            assert sum(each.count for each in store._counts(query)) == len(found)
+
+    def test_results_come_in_the_order_that_is_wanted(self, store: Store) -> None:
+        dice = random.Random(19)
+        records = [_random_record(number, dice) for number in range(1, 121)]
+        store._write(records)
+        summaries = [each.summary for each in records]
+        for _ in range(100):
+            query = Query(
+                session=SESSION,
+                order=dice.choice([None, *_FACTS]),
+                reverse=dice.random() < 0.5,
+                limit=dice.choice([None, 7]),
+            )
+            expected = queries.select(summaries, query)
+            assert [each.id for each in store._summaries(query)] == [s.id for s in expected], query
+
+    def test_totals_are_of_those_that_are_selected(self, store: Store) -> None:
+        used = [1.5, None, 2.25, 99.0]
+        store._write(
+            [
+                record_of(number, session=SESSION if number < 4 else "", cpu_time=seconds)
+                for number, seconds in enumerate(used, start=1)
+            ]
+        )
+        assert store._totals(Query(session=SESSION)) == Totals(3, 2, 3.75)
+        assert store._totals(Query(session=OTHER)) == Totals(0, 0, 0.0)
 
     def test_results_can_be_had_page_by_page(self, store: Store) -> None:
         records = [
@@ -593,8 +646,35 @@ def _random_record(number: int, dice: random.Random) -> Record:
         jobname=dice.choice(_NAMES),
         held=dice.random() < 0.3,
         tags=tuple(dice.sample(["a", "b", 'x"a', ",", "a,b", '["a'], dice.randrange(3))),
+        resource=dice.choice(["", "local", "Local", "local "]),
+        created=dice.choice([0.0, 10.0, 20.5]),
+        started=dice.choice([None, 10.0, 20.25]),
+        ended=dice.choice([None, 5.0, 30.1]),
+        cpu_time=dice.choice([None, 0.1, 3.0]),
+        memory=dice.choice([None, 0, 2**40]),
         digest=dice.choice(["", "d1", "d2", "d3"]),
         parameters_json=encoded,
+    )
+
+
+_FACTS = [
+    *(Fact(name) for name in FIELDS),
+    *(Fact(name, parameter=True) for name in ("beta", "n", 'odd "name', "none")),
+]
+
+
+def _random_comparisons(dice: random.Random) -> tuple[tuple[Comparison, ...], ...]:
+    values = [*(each for each in _VALUES if each is not None), *_NAMES, "local", "NEW", 20, -0.5]
+    return tuple(
+        tuple(
+            Comparison(
+                dice.choice(_FACTS),
+                dice.choice(["==", "!=", "<", "<=", ">", ">="]),
+                dice.choice(values),
+            )
+            for _ in range(dice.choice([1, 1, 2]))
+        )
+        for _ in range(dice.choice([1, 1, 2]))
     )
 
 

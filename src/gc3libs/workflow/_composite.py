@@ -44,12 +44,16 @@ class Composite(Owner):
     """A task that is done when the tasks that it owns are.
 
     What follows from a child's change is decided in `update_state`, and saved in one transaction
-    with that change. It works with an engine, and with any other controller, too: then somebody
-    calls `progress`.
+    with that change. If code of its author raises, nothing more is decided: it ends as failed when
+    what it had begun is over. It works with an engine, and with any other controller, too: then
+    somebody calls `progress`.
     """
 
     _cancelled: bool = False
     """It is to end, or has ended, by `kill`; until it is over the returncode says so, too."""
+
+    _failure: tuple[str, str] | None = None
+    """Why it will end as failed, once what was begun is over: in a line, and in full."""
 
     def _restore(self, summary: Summary, details: bytes) -> None:
         super()._restore(summary, details)
@@ -90,7 +94,7 @@ class Composite(Owner):
             for child in self._owned_in_memory():
                 if child._controller is controller:
                     child.detach()
-        _set(self, "_started", False)
+        _set(self, "_handed_over", False)
         super().detach()
 
     def submit(self, resubmit: bool = False, targets: Any = None, **extra: Any) -> None:
@@ -105,19 +109,19 @@ class Composite(Owner):
         self._by_controller()
         if resubmit:
             self.redo()
-        if self.execution.state is not State.TERMINATED and not self._started:
+        if self.execution.state is not State.TERMINATED and not self._handed_over:
             self._resume()
 
     def _resume(self, **extra: Any) -> None:
         known = None if self._saved is None else self._saved.children
-        _set(self, "_size", len(self._children))
-        if known is not None and len(known) != self._size:
+        _set(self, "_size_seen", len(self._owned_tasks))
+        if known is not None and len(known) != self._size_seen:
             self.changed = True
         if self._cancelled:
             self._cancel(**extra)
         else:
             self._go_on()
-        _set(self, "_started", True)
+        _set(self, "_handed_over", True)
 
     def update_state(self, **extra: Any) -> None:
         """Bring the state up to date with the children's, and do what is next.
@@ -130,7 +134,7 @@ class Composite(Owner):
         controller = self._by_controller()
         if self.execution.state is State.TERMINATED:
             return
-        if not self._started:
+        if not self._handed_over:
             if self.execution.state is State.NEW and not self._cancelled:
                 return
             self._resume()
@@ -141,10 +145,10 @@ class Composite(Owner):
                     child.update_state(**extra)
         if not self._cancelled:
             self._advance(**extra)
-        elif self._watched().over:
+        elif self._watched().at_rest:
             self._finish()
-        if len(self._children) != self._size:  # somebody has changed the list itself
-            _set(self, "_size", len(self._children))
+        if len(self._owned_tasks) != self._size_seen:  # somebody has changed the list itself
+            _set(self, "_size_seen", len(self._owned_tasks))
             self.changed = True
 
     def progress(self) -> int | None:
@@ -174,11 +178,11 @@ class Composite(Owner):
             StoreUnavailable: It will be called again; tasks that it has added are forgotten.
             Exception: Anything else it raises, as an error that does not pass by itself.
         """
-        count = len(self._children)
+        count = len(self._owned_tasks)
         try:
             return method(*args)
         except StoreUnavailable:
-            del self._children[count:]
+            del self._owned_tasks[count:]
             raise
         except RecoverableError as err:
             raise TaskError(f"{method.__name__}() raised {type(err).__name__}: {err}") from err
@@ -186,6 +190,8 @@ class Composite(Owner):
     def _join(self, child: Task) -> None:
         """Have the controller take care of a child, too."""
         child._add_parent(self)
+        if self._roll is not None and self._roll.meet(child, listed=True):
+            self._note_news()
         child.attach(self._by_controller())
 
     def _start(self, child: Task) -> None:
@@ -213,7 +219,7 @@ class Composite(Owner):
             self._cancelled = True
             self.execution.returncode = (Signals.Cancelled, -1)
             self._resume(**extra)
-            if self._watched().over:
+            if self._watched().at_rest:
                 self._finish()
             else:
                 self._note_news()
@@ -235,6 +241,8 @@ class Composite(Owner):
         """Be in a state; nothing has changed if it is the same as before."""
         if self.execution.state is not state:
             self.execution.state = state
+            if state is State.UNKNOWN:
+                self._note_missing()
 
     def _finish(self) -> None:
         """End, with what the children took as one's own figures; then `terminated` runs."""
@@ -242,7 +250,36 @@ class Composite(Owner):
         if self._cancelled:
             self.execution.returncode = (Signals.Cancelled, -1)
             self.execution.details.reason = "cancelled"
+        elif self._failure is not None:
+            self.execution.fail(*self._failure)
+            del self._failure
+            return
         self.execution.state = State.TERMINATED
+
+    def _fail_later(self, what: str, trace: str) -> bool:
+        """Have this end as failed when what was begun is over; false if nothing is going on.
+
+        Nothing is decided any more.
+        """
+        if not self._is_at_work():
+            return False
+        self._failure = what, trace
+        self.execution.history.append(what)
+        return True
+
+    def _wind_up(self) -> None:
+        """Wait for what was begun, then end as failed."""
+        if not self._handed_over:
+            self._resume()
+        if not self._is_at_work():
+            self._finish()
+
+    def _is_at_work(self) -> bool:
+        """Whether any child runs, or was handed over."""
+        return self._watched().in_flight or any(
+            child._controller is not None and child.execution.state is State.NEW
+            for child in self._owned_in_memory()
+        )
 
     def _final_figures(self) -> Figures:
         roll = self._roll if self._roll is not None else self._called(link=False)
@@ -261,8 +298,10 @@ class Composite(Owner):
         if self._cancelled:
             del self._cancelled
             self.execution.returncode = None
+        if self._failure is not None:
+            del self._failure
         _set(self, "_roll", None)
-        _set(self, "_started", False)
+        _set(self, "_handed_over", False)
 
     def free(self, **extra: Any) -> None:
         """Have the controller remove what the children's jobs have left at their backends."""

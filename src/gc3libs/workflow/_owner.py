@@ -16,6 +16,9 @@ from gc3libs.workflow._roll import Roll, entries, in_memory
 BATCH = 256
 """How many children that are only in the store are looked at together."""
 
+_NAMED = 3
+"""How many children that cannot be loaded are named."""
+
 _set = object.__setattr__
 
 
@@ -26,25 +29,25 @@ class Owner(Task):
     through `_child_changed`.
     """
 
-    __slots__ = ("_children", "_own_change", "_roll", "_size", "_started")
+    __slots__ = ("_handed_over", "_own_change", "_owned_tasks", "_roll", "_size_seen")
 
     _leaf = False
 
     _transient: ClassVar[frozenset[str]] = frozenset(__slots__)
     """Slots that are not kept."""
 
-    _children: MutableSequence[Any]
+    _owned_tasks: MutableSequence[Any]
     _own_change: bool
     _roll: Roll | None
-    _size: int
-    _started: bool
+    _size_seen: int
+    _handed_over: bool
     """The children were handed to the present controller."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         self = super().__new__(cls)
-        _set(self, "_children", [])
+        _set(self, "_owned_tasks", [])
         _set(self, "_roll", None)
-        _set(self, "_started", False)
+        _set(self, "_handed_over", False)
         return self
 
     @property
@@ -67,10 +70,10 @@ class Owner(Task):
         _set(self, "_own_change", value)
 
     def _owned(self) -> Sequence[Persistable] | None:
-        return self._children
+        return self._owned_tasks
 
     def _set_owned(self, children: Sequence[Persistable]) -> None:
-        _set(self, "_children", children)
+        _set(self, "_owned_tasks", children)
 
     def _set_home(self, home: str) -> None:
         if home != self._home:
@@ -80,13 +83,13 @@ class Owner(Task):
 
     def _owned_in_memory(self) -> Iterator[Task]:
         """The children that are in memory and can be used."""
-        yield from in_memory(self._children)
+        yield from in_memory(self._owned_tasks)
         if self._roll is not None:
             yield from self._roll.present
 
     def _usable(self) -> Iterator[Task]:
         """All children that can be loaded."""
-        return (each for each in self._children if not isinstance(each, Unavailable))
+        return (each for each in self._owned_tasks if not isinstance(each, Unavailable))
 
     def __getstate__(self) -> Any:
         state = super().__getstate__()
@@ -103,7 +106,7 @@ class Owner(Task):
         while waiting:
             task = waiting.popleft()
             if isinstance(task, Owner):
-                below.append((class_name(type(task)), task._parameters(), len(task._children)))
+                below.append((class_name(type(task)), task._parameters(), len(task._owned_tasks)))
                 waiting.extend(task._usable())
             else:
                 below.append(task.digest)
@@ -120,31 +123,45 @@ class Owner(Task):
         assert self._roll is not None
         return self._roll
 
+    def _note_missing(self) -> None:
+        """Have the history say which children cannot be loaded."""
+        missing = self._watched().missing
+        if missing:
+            more = f" and {len(missing) - _NAMED:,} more" if len(missing) > _NAMED else ""
+            names = ", ".join(missing[:_NAMED]) + more
+            self.execution.history.append(
+                f"cannot read {names}: gc3 check says why; gc3 kill ends this one without"
+            )
+
     def _called(self, *, link: bool) -> Roll:
         """Call the roll: of those in memory by asking them, of the others from their records."""
         roll = Roll()
         ids: dict[str, None] = {}
         listed: dict[int, Any] = {}
-        for each in entries(self._children):
+        for each in entries(self._owned_tasks):
             if isinstance(each, str):
                 ids[each] = None
             else:
                 listed[id(each)] = each
         for each in listed.values():
-            if isinstance(each, Unavailable):
+            if not isinstance(each, Unavailable):
+                self._count(each, roll, link=link)
+            elif self._saved is None:
                 roll.count_missing(str(each))
             else:
-                self._count(each, roll, link=link)
+                ids[str(each)] = None  # its record may say how it stands
         if ids:
             self._call_stored(ids, roll, link=link)
-        roll.size = len(self._children)
+        roll.size = len(self._owned_tasks)
         return roll
 
     def _call_stored(self, ids: dict[str, None], roll: Roll, *, link: bool) -> None:
         assert self._saved is not None
         store = self._saved.store
         for held in store.in_use():
-            if held.persistent_id in ids and isinstance(held, Task):
+            if not isinstance(held, Task) or isinstance(held, Unavailable):
+                continue
+            if held.persistent_id in ids:
                 self._count(held, roll, link=link, listed=False)
                 del ids[held.persistent_id]
         wanted = list(ids)
@@ -168,6 +185,8 @@ class Owner(Task):
                 if not isinstance(child, Unavailable):
                     self._child_loaded(child)
                     yield child
+                elif self._roll is not None:
+                    self._roll.lose(str(child))
 
     def _note_news(self) -> None:
         """Something has happened to a child."""

@@ -62,11 +62,18 @@ class Roll:
         self._missing.add(id_)
         self._enter((State.UNKNOWN, None))
 
-    def meet(self, child: Task) -> bool:
+    def lose(self, id_: str) -> None:
+        """A child that was apart cannot be loaded."""
+        before = self._apart.pop(id_, None)
+        if before is not None:
+            self._counter[before] -= 1
+            self.count_missing(id_)
+
+    def meet(self, child: Task, *, listed: bool = False) -> bool:
         """A child that was apart is in memory now; whether it has moved on since."""
         before = self._apart.pop(child.persistent_id or "", None)
         after = _entry(child)
-        if before is not None and after[0] is not State.TERMINATED:
+        if before is not None and after[0] is not State.TERMINATED and not listed:
             self._present[child.persistent_id] = child
         if before is None or before == after:
             return False
@@ -118,6 +125,24 @@ class Roll:
     def over(self) -> bool:
         """Whether all are over."""
         return all(n <= 0 or entry[0] is State.TERMINATED for entry, n in self._counter.items())
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether all are over, but for those that cannot be loaded."""
+        left = sum(n for entry, n in self._counter.items() if entry[0] is not State.TERMINATED)
+        return left == len(self._missing)
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether any was handed to a backend and is not over, as far as is known."""
+        if any(self.has(state) for state in _LIVE - {State.UNKNOWN}):
+            return True
+        return self._counter[State.UNKNOWN, None] > len(self._missing)
+
+    @property
+    def missing(self) -> list[str]:
+        """IDs of those that cannot be loaded, and of which no record says how they stand."""
+        return sorted(self._missing)
 
     def numbers(self) -> Counter[str]:
         """How many there are by state; also "ok", "failed" and "total"."""

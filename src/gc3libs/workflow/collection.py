@@ -44,17 +44,17 @@ class TaskCollection(Composite):
     @property
     def tasks(self) -> MutableSequence[Any]:
         """The children, in order."""
-        return self._children
+        return self._owned_tasks
 
     @tasks.setter
     def tasks(self, tasks: Iterable[Task]) -> None:
-        self._children = mutable(tasks)
+        self._owned_tasks = mutable(tasks)
         self._forget_children()
 
     def _forget_children(self) -> None:
         """Have the children counted, and handed over, anew: they are others than before."""
         object.__setattr__(self, "_roll", None)
-        object.__setattr__(self, "_started", False)
+        object.__setattr__(self, "_handed_over", False)
 
     def add(self, task: Task) -> None:
         """Add a child."""
@@ -65,7 +65,7 @@ class TaskCollection(Composite):
             raise DuplicateEntryError(f"{task} is a task of {self} already")
         task.detach()
         task._add_parent(self)
-        self._children.append(task)
+        self._owned_tasks.append(task)
         self.changed = True
 
     def remove(self, task: Task) -> None:
@@ -74,11 +74,14 @@ class TaskCollection(Composite):
         Raises:
             ValueError: It is no child of this collection.
         """
-        self._children.remove(task)
-        self.changed = True
-        self._forget_children()
+        self._lose(self._owned_tasks.index(task))
         task._remove_parent(self)
         task.detach()
+
+    def _lose(self, place: int) -> None:
+        super()._lose(place)
+        self.changed = True
+        self._forget_children()
         self._note_news()
 
     def terminated(self) -> None:

@@ -84,21 +84,15 @@ class DependentTaskCollection(ParallelTaskCollection):
             raise InvalidArgument(f"{task} is no task of {self}")
         return [self.tasks[each] for each in self._after[place]]
 
-    def remove(self, task: Task) -> None:
-        """Take a task out; those that came after it do not wait for it any more.
-
-        Raises:
-            ValueError: It is no task of this collection.
-        """
-        gone = self.tasks.index(task)
-        del self._after[gone]
+    def _lose(self, place: int) -> None:
+        """Those that came after it do not wait for it any more."""
+        del self._after[place : place + 1]
         self._after = [
-            tuple(each - (each > gone) for each in places if each != gone) for places in self._after
+            tuple(each - (each > place) for each in places if each != place)
+            for places in self._after
         ]
-        self._missing = [
-            (place - (place > gone), each) for place, each in self._missing if place != gone
-        ]
-        super().remove(task)
+        self._missing = [(at - (at > place), each) for at, each in self._missing if at != place]
+        super()._lose(place)
 
     def _forget_children(self) -> None:
         super()._forget_children()
@@ -108,11 +102,11 @@ class DependentTaskCollection(ParallelTaskCollection):
         """The plan of all tasks; those that somebody has put into the list themselves included."""
         if self._plan is None:
             plan = Plan()
-            listed: list[Any] = list(entries(self._children))
+            listed: list[Any] = list(entries(self._owned_tasks))
             for each, after in zip(listed, self._after, strict=False):
                 plan.add(each, after)
             object.__setattr__(self, "_plan", plan)
-            for task in self._children[len(self._after) :]:
+            for task in self._owned_tasks[len(self._after) :]:
                 self._enter(task, None)
         assert self._plan is not None
         return self._plan
@@ -127,7 +121,7 @@ class DependentTaskCollection(ParallelTaskCollection):
         unknown = [each for each in before if plan.place(each) is None]
         expecting = [place for place, each in self._missing if each is task]
         self._refuse_cycle(task, before, known, expecting)
-        if unknown and (self._started or self.execution.state is not State.NEW):
+        if unknown and (self._handed_over or self.execution.state is not State.NEW):
             raise InvalidArgument(
                 f"{task} is to come after {_names(unknown)}, and {self} runs already without"
             )
@@ -152,7 +146,7 @@ class DependentTaskCollection(ParallelTaskCollection):
     def _moving(self) -> Iterable[Task]:
         return [
             child
-            for child in in_memory(self._children)
+            for child in in_memory(self._owned_tasks)
             if child._controller is not None and child.execution.state is not State.TERMINATED
         ]
 
@@ -161,7 +155,7 @@ class DependentTaskCollection(ParallelTaskCollection):
             tasks = dict.fromkeys(each for _, each in self._missing)
             raise InvalidArgument(f"{self} waits for {_names(tasks)}: add() it first")
         roll, plan = self._watched(), self._planned()
-        for place, each in enumerate(entries(self._children)):
+        for place, each in enumerate(entries(self._owned_tasks)):
             if roll.is_over(each):
                 plan.end(place)
         plan.take_freed()

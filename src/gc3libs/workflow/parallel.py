@@ -31,7 +31,8 @@ class ParallelTaskCollection(TaskCollection):
     a failure.
 
     Of a collection that was loaded from a store, tasks are loaded when it is their turn: it may
-    have any number.
+    have any number. One that cannot be loaded counts as its record says, or as UNKNOWN if that
+    cannot be read either.
 
     Args:
         tasks: In the order in which they are started.
@@ -47,9 +48,9 @@ class ParallelTaskCollection(TaskCollection):
     def add(self, task: Task) -> None:
         """Add a task, at any time; if the others are started, so is it."""
         self._append(task)
-        if self._started and self._roll is not None:
+        if self._handed_over and self._roll is not None:
             self._count(task, self._roll, link=True)
-            self._roll.size = len(self._children)
+            self._roll.size = len(self._owned_tasks)
             if self._cancelled:
                 self._by_controller().kill(task)
             elif self.execution.state is not State.TERMINATED:
@@ -102,7 +103,7 @@ class ParallelTaskCollection(TaskCollection):
             yield id_
 
     def _advance(self, **extra: Any) -> None:
-        if self._watched().size != len(self._children):  # somebody has changed the list itself
+        if self._watched().size != len(self._owned_tasks):  # somebody has changed the list itself
             self._forget_children()
             self._resume()
         state = self._state_of_children()

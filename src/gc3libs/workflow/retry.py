@@ -63,7 +63,7 @@ class RetryableTask(Composite):
     """When it is to be run again; UTC, seconds since the epoch."""
 
     def __init__(self, task: Task, max_retries: int = 0, **extra: Any) -> None:
-        self._children = [task]
+        self._owned_tasks = [task]
         self.max_retries = max_retries
         self.retried = 0
         if task.would_output:
@@ -73,18 +73,18 @@ class RetryableTask(Composite):
     @property
     def task(self) -> Any:
         """The task that is run."""
-        return self._children[0]
+        return self._owned_tasks[0]
 
     @task.setter
     def task(self, task: Task) -> None:
-        self._children = [task]
+        self._owned_tasks = [task]
         object.__setattr__(self, "_roll", None)
-        object.__setattr__(self, "_started", False)
+        object.__setattr__(self, "_handed_over", False)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_") or not self._children:
+        if name.startswith("_") or not self._owned_tasks:
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-        return getattr(self._children[0], name)
+        return getattr(self._owned_tasks[0], name)
 
     @property
     def output_path(self) -> Path | None:

@@ -57,12 +57,15 @@ class SequentialTaskCollection(TaskCollection):
             InvalidValue: It is the current one.
         """
         place = self.tasks.index(task)
-        if self._current is not None and self.execution.state is not State.TERMINATED:
-            if place == self._current:
-                raise InvalidValue(f"{task} is the current task of {self}: it cannot be taken out")
-            if place < self._current:
-                self._current -= 1
+        if place == self._current and self.execution.state is not State.TERMINATED:
+            raise InvalidValue(f"{task} is the current task of {self}: it cannot be taken out")
         super().remove(task)
+
+    def _lose(self, place: int) -> None:
+        over = self.execution.state is State.TERMINATED
+        if not over and self._current is not None and place < self._current:
+            self._current -= 1
+        super()._lose(place)
 
     def stage(self) -> Task | None:
         """The current task; None before the start."""

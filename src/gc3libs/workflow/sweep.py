@@ -33,9 +33,6 @@ class ChunkedParameterSweep(ParallelTaskCollection):
     _floor: int
     """The first value for which there is no task yet."""
 
-    _failure: tuple[str, str] | None = None
-    """What `new_task` has raised: in a line, and in full."""
-
     def __init__(
         self, min_value: int, max_value: int, step: int, chunk_size: int, **extra: Any
     ) -> None:
@@ -82,14 +79,3 @@ class ChunkedParameterSweep(ParallelTaskCollection):
         numbers = self._watched().numbers()
         active = sum(numbers[state] for state in (State.NEW, State.SUBMITTED, State.RUNNING))
         return 2 * active < self.chunk_size
-
-    def _finish(self) -> None:
-        if self._failure is None or self._cancelled:
-            super()._finish()
-        else:
-            self._final_figures().note_on(self)
-            self.execution.fail(*self._failure)
-
-    def _forget_run(self) -> None:
-        super()._forget_run()
-        self._failure = None

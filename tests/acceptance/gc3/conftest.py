@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-TIMEOUT = 60
+TIMEOUT = 300
 
 
 @dataclass(frozen=True)

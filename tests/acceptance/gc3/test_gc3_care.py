@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -221,6 +220,22 @@ def test_results_as_csv_and_json_lines(fits: Any) -> None:
         assert [row["loss"] for row in csv.DictReader(file)] == ["1", "2", "3", ""]
 
 
+def test_results_as_parquet(fits: Any) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    fits("add", "s", "--from", "more.csv", "--", "true", "{y}", code=1)
+    fits.path("more.csv").write_text("y\n5\nlow\n")
+    fits("add", "s", "--from", "more.csv", "--", "true", "{y}")
+    result = fits("results", "s", "--output", "fit.json", "-o", "a.parquet")
+    assert result.err.startswith("6 rows in a.parquet\n")
+    table = pandas.read_parquet(fits.path("a.parquet"))
+    assert list(table.columns[:4]) == ["id", "name", "x", "misfit"]
+    assert table["misfit"].tolist()[:3] == [1.5, 2.5, 3.5]
+    assert table["y"].tolist()[4:] == ["5", "low"]
+    assert table["state"].tolist() == ["done", "done", "failed", "done", "waiting", "waiting"]
+    assert [each.name for each in fits.directory.glob(".*")] == []
+
+
 def test_results_on_the_terminal(fits: Any) -> None:
     lines = fits("results", "s", "--done", "--output", "fit.json", "--fields", "misfit").lines
     assert lines[0].split()[:5] == ["NAME", "X", "MISFIT", "STATE", "EXIT"]
@@ -290,24 +305,7 @@ def test_resources(gc3: Any) -> None:
     ],
 )
 def test_completion_offers_what_there_is(flu: Any, line: list[str], expected: list[str]) -> None:
-    assert flu("_complete", str(len(line) - 1), *line).lines == expected
-
-
-def test_completion_in_bash(flu: Any) -> None:
-    from_bash = (
-        f'gc3() {{ {" ".join(flu.start.__globals__["command"]())} "$@"; }}\n'
-        "source <(gc3 completion bash)\n"
-        'COMP_WORDS=(gc3 status f); COMP_CWORD=2; _gc3; echo "${COMPREPLY[@]}"\n'
-    )
-    result = subprocess.run(
-        ["bash", "-c", from_bash],
-        cwd=flu.directory,
-        env=flu.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert result.stdout == "flu\n"
+    assert flu("_complete", "fish", str(len(line) - 1), *line).lines == expected
 
 
 def test_listing_a_large_session_reads_no_more_than_it_shows(gc3: Any) -> None:

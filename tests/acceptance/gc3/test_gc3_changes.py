@@ -83,6 +83,24 @@ def test_failures_are_grouped_by_cause(gc3: Any) -> None:
     ]
 
 
+def test_what_most_of_a_family_have_in_common_stands_out(gc3: Any) -> None:
+    gc3("new", "s")
+    program = "if test {g} = 0 || test {b} = 9; then echo odd >&2; exit 1; fi"
+    gc3("add", "s", "--over", "b=1:9", "--over", "g=0:2", "--", "sh", "-c", program)
+    gc3("run", "s", code=2)
+    (family,) = gc3("failures", "s", "--json").json["families"]
+    (common,) = family["stands_out"]
+    assert common == {
+        "name": "g",
+        "value": 0,
+        "having": 9,
+        "tasks": 11,
+        "others_having": 0,
+        "others": 16,
+    }
+    assert "    g = 0 in 9 of them, in none of the 16 others" in gc3("failures", "s").lines
+
+
 # each change, and back
 
 
@@ -114,8 +132,32 @@ def test_what_has_gone_on_since_stays(flu: Any) -> None:
     flu("tag", "flu", "5-6", "--add", "one")
     flu("run", "flu", code=2)
     result = flu("undo", "flu")
-    assert "2 tasks went on since and stay" in result.err
+    assert "nothing was left of: tag of 2 tasks" in result.err
+    assert "left 2 tasks (Application.5, Application.6): it has gone on since" in result.err
     assert words(flu)[4:] == ["done", "done"]
+
+
+def test_removed_tasks_come_back_to_their_place(flu: Any) -> None:
+    everything = flu("ls", "flu", "--ids").lines
+    flu("rm", "flu", "1-2", "-y")
+    flu("rm", "flu", "4", "-y")
+    flu("undo", "flu")
+    flu("undo", "flu")
+    assert flu("ls", "flu", "--ids").lines == everything
+    assert flu("check", "flu").code == 0
+    assert flu("status", "flu", "--json").json["counts"]["total"] == 4
+
+
+def test_how_long_changes_can_be_taken_back_is_a_setting(flu: Any) -> None:
+    for word in ("one", "two"):
+        flu("tag", "flu", "1", "--add", word)
+    flu.path("gc3.toml").write_text('undo_time = "0s"\n')
+    flu("tag", "flu", "1", "--add", "three")
+    assert len(flu("undo", "flu", "--list").lines) == 2
+    flu.path("gc3.toml").write_text('undo_time = "soon"\n')
+    result = flu("tag", "flu", "1", "--add", "four", code=1)
+    assert "gc3.toml, undo_time" in result.err
+    assert flu("show", "flu", "1", "--json").json["task"]["tags"] == ["one", "two", "three"]
 
 
 def test_changes_are_taken_back_last_first(flu: Any) -> None:
@@ -185,6 +227,18 @@ def test_a_running_task_is_ended_by_the_engine(live: Any) -> None:
     assert live("ls", "s", "1", "--columns", "name,info", "--no-header").out == "long  cancelled\n"
 
 
+def test_what_was_queued_comes_before_what_is_wanted_next(live: Any) -> None:
+    live.run.send_signal(signal.SIGSTOP)
+    assert "queued: hold of 1 task" in live("hold", "s", "8").err
+    live.run.send_signal(signal.SIGKILL)
+    with live.run as process:
+        process.communicate(timeout=20)
+    assert "released 1 task" in live("release", "s", "--all").err
+    live.path("go").rmdir()
+    live("run", "s")
+    assert words(live, "s") == ["done"] * 9
+
+
 def test_what_is_added_to_a_running_session_is_run(live: Any) -> None:
     live("add", "s", "--over", "z=8:9", "--", "true", "{z}")
     live.path("go").rmdir()
@@ -209,8 +263,26 @@ def test_what_runs_without_an_engine_is_ended_by_the_command(live: Any) -> None:
     assert "ended " in result.err
     task = live("show", "s", "long", "--json").json["task"]
     assert (task["word"], task["info"]) == ("failed", "cancelled")
+    assert "its job was ended: gc3 retry has it done again" in live("undo", "s").err
     live("retry", "s", "--failed")
     live.path("go").rmdir()
+    live("run", "s")
+    assert words(live, "s") == ["done"] * 9
+
+
+def test_what_has_ended_without_an_engine_is_said(live: Any) -> None:
+    live.run.send_signal(signal.SIGKILL)
+    with live.run as process:
+        process.communicate(timeout=20)
+    assert live("status", "s", "--json").json["left"]["cut_off"] == 0
+    live.path("go").rmdir()
+    deadline = time.monotonic() + 60
+    while not (left := live("status", "s", "--json").json["left"]["ended"]):
+        assert time.monotonic() < deadline
+    have = "has" if left == 1 else "have"
+    assert any(
+        f"{left} {have} ended: the next run collects" in x for x in live("status", "s").lines
+    )
     live("run", "s")
     assert words(live, "s") == ["done"] * 9
 

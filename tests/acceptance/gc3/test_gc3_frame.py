@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -151,3 +152,37 @@ def test_help_loads_nothing_that_it_does_not_need(gc3: Any) -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert result.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "words", [["ls", "flu"], ["ls", "flu", "--where", "x > 3"], ["history", "flu", "3"]]
+)
+def test_looking_loads_nothing_that_runs_tasks(flu: Any, words: list[str]) -> None:
+    program = (
+        f"import sys; from gc3libs.cli import main; main({words});"
+        "print([m for m in ('rich', 'sqlalchemy', 'pandas', 'asyncio', 'gc3libs.engine',"
+        " 'gc3libs.cmdline._run', 'gc3libs.workflow') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=flu.directory,
+        env=flu.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_fault_of_its_own_is_said_in_two_lines_and_kept(gc3: Any) -> None:
+    gc3.path("sitecustomize.py").write_text(
+        "import gc3libs.cli.commands.completion as completion\n"
+        "def run(args): raise TypeError('so odd')\n"
+        "completion.run = run\n"
+    )
+    result = gc3("completion", "bash", code=70, env={"PYTHONPATH": str(gc3.directory)})
+    first, second = result.err.splitlines()
+    assert first == "gc3: a fault of gc3 itself: TypeError: so odd"
+    report = Path(second.rpartition(" ")[2]).read_text()
+    assert report.startswith("gc3 completion bash\n")
+    assert "raise TypeError('so odd')" in report

@@ -51,9 +51,8 @@ class Watcher(SessionBasedDaemon):
 """
 
 CLIENT = """
-import sys
 from gc3libs.cmdline import DaemonClient
-sys.exit(DaemonClient().run())
+DaemonClient().run()
 """
 
 
@@ -190,7 +189,8 @@ def test_it_is_talked_to(keeper):
     assert keeper.ask("nonsense").code == os.EX_UNAVAILABLE
     assert keeper.ask("show").code == os.EX_SOFTWARE
     assert keeper.ask("show", "Task.99").code == os.EX_SOFTWARE
-    assert keeper.ask("stats", "yaml").code == os.EX_SOFTWARE
+    assert keeper.ask("stats", "xml").code == os.EX_SOFTWARE
+    assert keeper.ask("stats", "yaml").text == keeper.ask("stats", "json").text
 
 
 def test_a_task_that_is_over_is_done_again(keeper):
@@ -210,7 +210,11 @@ def test_the_client_prints_the_answer(keeper):
     assert (hello.code, hello.err) == (0, "")
     assert "watcher runs session" in hello.out
     assert keeper.desk.run("client.py", "session", "dance").code == 69
-    assert keeper.desk.run("client.py", "session").code == 64
+    assert keeper.desk.run("client.py", "session").code == 2
+    url = keeper.session / "daemon.url"
+    for server in (url, url.read_text().strip()):
+        assert keeper.desk.run("client.py", server, "hello").out == hello.out
+    assert keeper.desk.run("client.py", "session", "list", "json").out == "[]\n"
     assert keeper.desk.run("client.py", "session", "stop").code == 0
     assert keeper.process.wait(timeout=60) == 0
     gone = keeper.desk.run("client.py", "session", "hello")

@@ -95,8 +95,8 @@ def test_old_configuration_names_the_resources(squares):
         auth=none
         max_cores=1
         max_memory_per_core=1 GB
-        [resource/cluster]
-        type=slurm
+        [resource/cloud]
+        type=ec2+shellcmd
         """,
     )
     ran = squares.run("squares.py", 1, "--config-files", "gc3pie.conf", "-r", "mine", "-C", 1)
@@ -104,9 +104,10 @@ def test_old_configuration_names_the_resources(squares):
     session = squares.session("squares")
     assert [each.resource for each in session.summaries()] == ["mine"]
     session.close()
-    ran = squares.run("squares.py", 1, "-r", "cluster", GC3PIE_CONF="gc3pie.conf")
+    ran = squares.run("squares.py", 1, "-r", "cloud", GC3PIE_CONF="gc3pie.conf")
     assert ran.code == 1
-    assert "no resource is called 'cluster'" in ran.err
+    assert "[resource/cloud] is left out: there are no resources of type 'ec2+shellcmd'" in ran.err
+    assert "no resource is called 'cloud'; there are: mine" in ran.err
 
 
 def test_a_broken_old_configuration_is_one_clear_line(squares):

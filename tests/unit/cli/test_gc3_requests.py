@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,25 @@ def test_requests_are_taken_in_order_and_once(tmp_path: Path) -> None:
     assert [request.ids[0] for request in queue.take()] == ["Task.0", "Task.1", "Task.2"]
     assert list(queue.take()) == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_requests_are_left_while_others_are_taken(tmp_path: Path) -> None:
+    """Whoever takes the last one removes the directory."""
+    queue = Queue(str(tmp_path))
+    wanted = [(f"Task.{number}",) for number in range(1000)]
+    taken: list[tuple[str, ...]] = []
+
+    def leave() -> None:
+        for ids in wanted:
+            queue.put(Request(verb="hold", ids=ids))
+
+    with ThreadPoolExecutor(1) as other:
+        leaving = other.submit(leave)
+        while not leaving.done():
+            taken += [request.ids for request in queue.take()]
+        leaving.result()
+    taken += [request.ids for request in queue.take()]
+    assert taken == wanted
 
 
 def test_a_request_that_was_not_carried_out_stays(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gc3libs.cmdline import _amend as amend
 from gc3libs.cmdline._retrying import factor_of
-from gc3libs.cmdline._undo import KEEP_SECONDS, Change, Log, remembered, restorable
+from gc3libs.cmdline._undo import Change, Log, remembered, restorable
 from gc3libs.exceptions import DamagedStore, InvalidValue, NewerFormat
 from gc3libs.model import State, Task, decode_details
 from gc3libs.persistence import make_store
@@ -45,10 +45,18 @@ def test_old_changes_expire_but_never_the_last(tmp_path: Path) -> None:
     log = Log(str(tmp_path))
     paths = [log.write(Change(verb="tag", time=1.0)) for _ in range(3)]
     now = paths[0].stat().st_mtime
-    assert log.expired(now) == []
+    assert log.expired(now - 60, 10**9) == []
     for path in (paths[0], paths[2]):
-        os.utime(path, (now - KEEP_SECONDS - 1,) * 2)
-    assert log.expired(now) == [paths[0]]
+        os.utime(path, (now - 61,) * 2)
+    assert log.expired(now - 60, 10**9) == [paths[0]]
+
+
+def test_what_waits_in_the_store_counts_as_room_that_changes_take(tmp_path: Path) -> None:
+    log = Log(str(tmp_path))
+    sizes = (400, 500, 200, 9000)
+    paths = [log.write(Change(verb="rm", time=1.0, waiting=size)) for size in sizes]
+    assert log.expired(0, 10_000) == [paths[0]]
+    assert log.expired(0, 100) == [paths[2], paths[1], paths[0]]
 
 
 @pytest.fixture

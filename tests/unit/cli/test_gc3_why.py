@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gc3libs.cli._why import family_of, last_line
+from gc3libs.backends.streams import last_line
+from gc3libs.model.causes import family_of
 
 
 @pytest.mark.parametrize(
@@ -31,6 +32,8 @@ def test_the_last_line_that_says_something(tmp_path: Path) -> None:
     file = tmp_path / "stderr"
     file.write_bytes(b"x" * 100_000 + b"\nthe \xff end  \n\n  \n")
     assert last_line(file) == "the \ufffd end"
+    file.write_bytes(b"it failed\n169\n-----\n")
+    assert last_line(file) == "it failed"
     file.write_bytes(b"")
     assert last_line(file) == ""
     assert last_line(tmp_path / "none") == ""

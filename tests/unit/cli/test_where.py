@@ -42,6 +42,7 @@ VALUES: dict[str, Any] = {
         ("'1GiB' < memory < '2GiB'", True),
         ("duration == '1m31s'", False),
         ("duration == '90s'", True),
+        ("duration in ('1m30s', 5)", True),
         ("none == 3", False),
         ("none != 3", True),
         ("none > 3", False),

@@ -110,7 +110,10 @@ def test_a_plan_tells_new_known_changed_and_orphaned_tasks_apart():
     assert [(task, former.id) for task, former in plan.changed] == [(changed, "T.3")]
     assert plan.new == [new]
     assert [each.id for each in plan.orphaned] == ["T.4"]
-    assert str(plan) == ("plan: 1 new · 2 known (1 done) · 1 changed · 1 no longer made (kept)")
+    assert plan.in_words("my flu") == (
+        "plan: 1 new · 2 known (1 done) · 1 changed"
+        " · 1 no longer made (kept; gc3 rm 'my flu' --orphaned)"
+    )
 
 
 def test_a_name_that_another_task_keeps_is_no_change():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import select
+import sys
 
 import pytest
 
-from gc3libs.cmdline._watching import QUIET, Bell, Event, Inboxes
+from gc3libs.cmdline._watching import LONG_PAUSE, PAUSE, QUIET, Alarm, Bell, Event, Inboxes
 from gc3libs.testing import VirtualClock
 
 
@@ -113,3 +114,39 @@ def test_a_bell_wakes_whoever_waits():
     bell.silence()
     assert select.select([bell], [], [], 0)[0] == []
     bell.close()
+
+
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def bell():
+    made = Bell()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("below", ["", "sub/"])
+def test_the_system_tells_of_changes_at_once(inbox, bell, below):
+    """Fails if watchdog's observer is not started: nobody looks for a minute then."""
+    pytest.importorskip("watchdog")
+    (inbox / "sub").mkdir()
+    alarm = Alarm([str(inbox)], bell.ring)
+    assert alarm.pause == LONG_PAUSE
+    (inbox / f"{below}file").write_text("a")
+    assert select.select([bell], [], [], PATIENCE)[0] == [bell]
+    alarm.close()
+    bell.silence()
+    (inbox / "other").write_text("a")
+    assert select.select([bell], [], [], 0)[0] == []
+
+
+@pytest.mark.parametrize("why", ["no watchdog", "network"])
+def test_where_the_system_does_not_tell_one_has_to_look(inbox, bell, why, monkeypatch):
+    if why == "network":
+        monkeypatch.setattr("gc3libs.cmdline._watching.is_local", lambda path: False)
+    else:
+        monkeypatch.setitem(sys.modules, "watchdog.observers", None)
+    alarm = Alarm([str(inbox)], bell.ring)
+    assert alarm.pause == PAUSE
+    alarm.close()

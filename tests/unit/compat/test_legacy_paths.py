@@ -88,3 +88,50 @@ def test_trace_logs_calls_results_and_errors(caplog):
     assert "divide(1, b=2) returned 0.5" in text
     assert "divide(1, 0) raised ZeroDivisionError" in text
     assert divide.__doc__ == "Divide."
+
+
+def test_the_backend_of_this_machine_under_its_former_name():
+    from gc3libs.backends import shellcmd
+    from gc3libs.backends.local import LocalBackend
+
+    with pytest.warns(DeprecationWarning, match=r"use gc3libs\.backends\.local") as seen:
+        assert shellcmd.ShellcmdLrms is LocalBackend
+    assert seen[0].filename == __file__
+    with pytest.raises(AttributeError, match="nothing_there"):
+        _ = shellcmd.nothing_there
+
+
+@pytest.mark.parametrize("name", ["Application", "defaults", "utils"])
+def test_what_very_old_scripts_import(name):
+    import gc3libs
+    import gc3utils
+
+    with pytest.warns(DeprecationWarning, match=rf"use gc3libs\.{name}") as seen:
+        assert getattr(gc3utils, name) is getattr(gc3libs, name)
+    assert seen[0].filename == __file__
+    with pytest.raises(AttributeError, match="nothing_there"):
+        _ = gc3utils.nothing_there
+
+
+def test_a_former_command_says_which_it_is_now():
+    from gc3utils import commands
+
+    with pytest.raises(ImportError, match="the command is `gc3 status` now"):
+        from gc3utils.commands import cmd_gstat  # noqa: F401
+    with pytest.raises(AttributeError, match="nothing_there"):
+        _ = commands.nothing_there
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("LocalTransport", "local"), ("SshTransport", "ssh"), ("Transport", "base")]
+)
+def test_transports_under_their_former_names(name, place):
+    if place == "ssh":
+        pytest.importorskip("asyncssh")
+    from gc3libs.backends import transport
+
+    with pytest.warns(DeprecationWarning, match=rf"use gc3libs\.backends\.transport\.{place}"):
+        found = getattr(transport, name)
+    assert found is getattr(importlib.import_module(f"gc3libs.backends.transport.{place}"), name)
+    with pytest.raises(AttributeError, match="nothing_there"):
+        _ = transport.nothing_there

@@ -15,6 +15,7 @@ from gc3libs.exceptions import (
     RecoverableError,
     StoreError,
     StoreUnavailable,
+    UnknownJob,
 )
 from gc3libs.model import Application, Signals, State
 from gc3libs.persistence import make_store
@@ -360,6 +361,33 @@ def test_polls_that_fail_are_told(world):
     assert engine.run()["ok"] == 1
     unsubscribe()
     assert [event.backend for event in told] == ["scripted", "scripted"]
+
+
+class Impatient(Application):
+    """Says what it means that nothing can be heard of its job."""
+
+    def update_job_state_error(self, ex):
+        self.asked = getattr(self, "asked", 0) + 1
+        if self.answer == "raise":
+            raise KeyError("no answer")
+        return {"none": None, "same": ex, "over": UnknownJob("it is gone")}[self.answer]
+
+
+@pytest.mark.parametrize("answer", ["none", "same", "over", "raise"])
+def test_a_task_of_which_nothing_can_be_heard_is_asked(world, answer):
+    task = world.app("job", Impatient, answer=answer, duration=30.0)
+    other = world.app("other", duration=30.0)
+    engine = world.engine(task, other)
+    engine.progress()
+    world.backend.fail_polls(2)
+    engine.run()
+    over = answer in ("over", "raise")
+    assert end_of(task) == (ended(70) if over else ended())
+    assert task.asked == (1 if over else 2)
+    assert end_of(other) == ended()
+    assert world.backend.tokens() == set()
+    if over:
+        assert ("UnknownJob" if answer == "over" else "KeyError") in task.execution.info
 
 
 def test_trouble_that_does_not_pass_is_raised(world, monkeypatch):

@@ -6,6 +6,7 @@ import weakref
 import pytest
 
 from gc3libs import events
+from gc3libs.exceptions import InvalidType
 from gc3libs.model import Run, RunDetails, State, Task, encode_details
 from gc3libs.persistence.record import Summary
 from gc3libs.quantity import Duration, Memory
@@ -224,6 +225,28 @@ def test_facts_are_absent_until_they_are_known():
     assert run.returncode == 0
     run.used_cpu_time = Duration("1 minute")
     assert run.details.cpu_time == 60.0
+
+
+@pytest.mark.parametrize("name", ["duration", "used_cpu_time", "max_used_memory"])
+@pytest.mark.parametrize("value", [7, 7.5, "7 s", Run])
+def test_facts_that_are_quantities_take_nothing_else(name, value):
+    run = Run()
+    with pytest.raises(InvalidType, match=f"{name}=.*: give a (Duration|Memory)"):
+        setattr(run, name, value)
+    assert name not in run
+    setattr(run, name, None)
+    assert name not in run
+
+
+def test_the_directory_of_a_job_that_left_nothing_is_none():
+    run = Run()
+    assert not hasattr(run, "lrms_execdir")
+    run.lrms_execdir = "/scratch/1"
+    assert run.lrms_execdir == run["lrms_execdir"] == "/scratch/1"
+    run.finish(signal=None, exitcode=0, started=10.0, ended=12.5)
+    run.lrms_execdir = None
+    assert run.lrms_execdir is None
+    assert "lrms_execdir" in run
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 import gc3libs
 from gc3libs.exceptions import DetachedFromControllerError, UnexpectedStateError
 from gc3libs.model import Application, FunctionTask, Run, State, Task
+from gc3libs.persistence.memory import MemoryStore
 from gc3libs.persistence.persistable import Saved
 
 
@@ -49,7 +50,7 @@ class Engine:
 def summary(task):
     """What a store would be told of the task."""
     task.persistent_id = task.persistent_id or "Task.1"
-    task._saved = task._saved or Saved(None, 0, "uuid", 7, 99.0)  # type: ignore[arg-type]
+    task._saved = task._saved or Saved(MemoryStore(), 0, "uuid", 7, 99.0)
     return task._summarize()
 
 
@@ -472,21 +473,59 @@ def test_the_output_path_does_not_follow_the_current_directory(tmp_path, monkeyp
     assert Application(["true"], [], [], "/abs").output_path == Path("/abs")
 
 
-def test_the_output_path_follows_the_session(tmp_path, monkeypatch):
-    old = tmp_path / "old"
-    (old / "session").mkdir(parents=True)
-    monkeypatch.chdir(old)
-    app = Application(["true"], ["a"], ["x"], "out")
-    app._home = str(old / "session")
-    digest = summary(app).digest
-    state = app.__getstate__()
-    (old / "out").mkdir()
-    old.rename(tmp_path / "new")
-    other = Application.__new__(Application)
-    other.__setstate__(state)
-    other._home = str(tmp_path / "new/session")
-    assert other.output_path == tmp_path / "new/out"
-    monkeypatch.chdir(tmp_path / "new")
-    again = Application(["true"], ["a"], ["x"], "out")
-    again._home = str(tmp_path / "new/session")
-    assert again.digest == digest
+PLACES = {  # where the outputs are; where they are once the session, and "old", were moved
+    "old/out": ("old/out", "new/out"),
+    "old/session/out": ("moved/out", "new/session/out"),
+    "elsewhere/out": ("elsewhere/out", "elsewhere/out"),
+}
+
+
+@pytest.mark.parametrize("base", ["", "old", "old/session"])
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("absolute", [True, False])
+def test_the_output_path_follows_the_session(tmp_path, monkeypatch, base, place, there, absolute):
+    """Alone, then with all that is around it, then both, whether there are outputs or not."""
+    (tmp_path / "old" / "session").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / base)
+    output_dir = tmp_path / place if absolute else os.path.relpath(tmp_path / place)
+    app = Application(["true"], ["a"], ["x"], str(output_dir))
+    app._set_home(str(tmp_path / "old/session"))
+    if there:
+        (tmp_path / place).mkdir()
+    assert app.output_path.resolve() == tmp_path / place
+
+    def seen_from(home):
+        other = reloaded(app)
+        other._set_home(str(tmp_path / home))
+        return other.output_path.resolve()
+
+    assert seen_from("old/session") == tmp_path / place
+    alone, together = PLACES[place]
+    (tmp_path / "old/session").rename(tmp_path / "moved")
+    assert seen_from("moved") == tmp_path / alone
+    (tmp_path / "moved").rename(tmp_path / "old/session")
+    (tmp_path / "old").rename(tmp_path / "new")
+    assert seen_from("new/session") == tmp_path / together
+
+
+def test_a_copys_outputs_are_its_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "session" / "out").mkdir(parents=True)
+    app = Application(["true"], [], ["x"], "session/out")
+    app._set_home(str(tmp_path / "session"))
+    other = reloaded(app)
+    other._set_home(str(tmp_path / "copy"))
+    assert other.output_path == tmp_path / "copy/out"
+
+
+def test_equal_work_at_another_place_has_the_same_digest(tmp_path, monkeypatch):
+    digests = set()
+    for name in ("old", "new"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        app = Application(["true"], ["a"], ["x"], "out")
+        app._set_home(str(tmp_path / name / "session"))
+        digests.add(summary(app).digest)
+    assert len(digests) == 1

@@ -167,13 +167,19 @@ def test_digests_are_found_by_an_index_once_asked_for(path):
         assert "store_digests" in str(plan)
 
 
-def test_counts_of_a_session_read_an_index_only(path):
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT state, returncode, count(*) FROM store WHERE (session = 's') AND (leaf = 1)"
+        " GROUP BY state, returncode",
+        "SELECT count(*), count(cpu_time), sum(cpu_time) FROM store"
+        " WHERE (session = 's') AND (leaf = 1) AND (held = 0)",
+    ],
+)
+def test_counts_and_totals_of_a_session_read_an_index_only(path, sql):
     with SqliteStore(path) as store:
         store._write([record_of(1, session="s")])
-        plan = store._connection.execute(
-            "EXPLAIN QUERY PLAN SELECT state, returncode, count(*) FROM store"
-            " WHERE (session = 's') AND (leaf = 1) GROUP BY state, returncode"
-        ).fetchall()
+        plan = store._connection.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()
         assert "COVERING INDEX store_counts" in str(plan)
         assert "TEMP B-TREE" not in str(plan)
 

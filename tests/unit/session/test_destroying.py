@@ -65,9 +65,18 @@ def test_a_directory_that_the_session_made_goes_whole(path):
 
 def test_a_destroyed_session_cannot_be_used(path):
     session = Session(path)
+    id_ = session.add(Task())
     session.destroy()
-    with pytest.raises(InvalidOperation, match=str(path)):
-        session.add(Task())
+    for use in (
+        lambda: session.add(Task()),
+        lambda: session.remove(id_),
+        lambda: len(session),
+        lambda: list(session),
+        session.list_ids,
+        session.counts,
+    ):
+        with pytest.raises(InvalidOperation, match=str(path)):
+            use()
     with Session(path) as session:
         session.destroy()
     assert not path.exists()
@@ -82,6 +91,14 @@ def test_a_session_of_gc3pie_is_left_alone(path):
             Session(path, load=load)
     assert sorted(os.listdir(path)) == ["created", "session_ids.txt", "store.url"]
     assert (path / "store.url").read_text() == "GC3Pie's\n"
+
+
+@pytest.mark.parametrize("wrong", ["", b"", "a\0b", "sqlite:///x.db", "postgresql://here/x"])
+def test_what_is_no_path_is_refused(tmp_path, monkeypatch, wrong):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidArgument, match="path"):
+        Session(wrong)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_file_is_no_session(path):

@@ -108,6 +108,7 @@ def test_permissions_stay(path):
 def test_a_missing_file_is_damage(path):
     index = read(path)
     path.unlink()
+    path.with_name("store.url").write_text("file:jobs\n")
     with pytest.raises(DamagedStore, match=r"index\.txt is missing"):
         index.refresh()
 

@@ -180,23 +180,35 @@ def test_a_lease_whose_file_was_removed_is_lost(files):
             other.check()
 
 
-def write_foreign_lease(session, clock, age):
+def write_foreign_lease(session, age):
+    """As another host left it that gave its last sign of life so many seconds ago."""
+    now = time.time()
     os.makedirs(os.path.dirname(lease_file(session)))
     with open(lease_file(session), "w") as file:
-        json.dump({"host": "elsewhere", "pid": 7, "since": clock.time - 3600, "epoch": 41}, file)
-    os.utime(lease_file(session), (clock.time - age, clock.time - age))
+        json.dump({"host": "elsewhere", "pid": 7, "since": now - 3600, "epoch": 41}, file)
+    os.utime(lease_file(session), (now - age, now - age))
 
 
-def test_another_host_is_believed_while_it_gives_signs_of_life(files):
+@pytest.mark.parametrize("ahead", [0, 86400, -86400])
+def test_another_host_is_believed_while_it_gives_signs_of_life(files, ahead):
+    """Whatever the clock of this host says: files bear the time of the one that they lie on."""
     files.clock = clock = StoppedClock()
-    write_foreign_lease(files, clock, EXPIRES - 1)
+    clock.time += ahead
+    write_foreign_lease(files, EXPIRES - 60)
     assert files.holder().host == "elsewhere"
     with pytest.raises(SessionInUse, match=r"elsewhere \(process 7\)"):
         files.lease()
-    clock.time += 2
+
+
+@pytest.mark.parametrize("ahead", [0, 86400, -86400])
+def test_another_host_that_is_silent_holds_nothing(files, ahead):
+    files.clock = clock = StoppedClock()
+    clock.time += ahead
+    write_foreign_lease(files, EXPIRES + 1)
     assert files.holder() is None
     with files.lease() as lease:
         assert lease.epoch == 42
+    assert not os.path.exists(os.path.join(files.path, "run"))
 
 
 def test_check_gives_signs_of_life(files):

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gc3libs import Task
-from gc3libs.exceptions import StoreUnavailable
+from gc3libs.exceptions import InvalidOperation, StoreUnavailable
 from gc3libs.session import Session
 from gc3libs.session._index import Index
 
@@ -303,3 +303,32 @@ def test_a_line_cut_short_is_removed_by_whoever_appends_next(tmp_path):
     with reopened(session) as other:
         b = other.add(Task())
     assert session.list_ids() == {a, b}
+
+
+@pytest.mark.parametrize("kind", ["file", "sqlite"])
+def test_what_was_opened_before_it_was_made_anew_is_refused(tmp_path, kind):
+    """The new session keeps what it has, and the old one claims to have kept nothing."""
+    path = tmp_path / "session"
+    with Session(path, store_or_url=kind) as former:
+        old = former.add(Task(jobname="old"))
+        task = former.tasks[old]
+    remake = f"from gc3libs.session import Session; Session({str(path)!r}, load=False).close()"
+    subprocess.run([sys.executable, "-c", remake], check=True)
+    with Session(path, store_or_url=kind) as present:
+        kept = present.add_many([Task(jobname="new"), Task(jobname="newer")])
+    task.beta = 1
+    for change in (
+        lambda: former.add(Task(jobname="late")),
+        former.save_all,
+        lambda: former.remove(old),
+        former.lease,
+        former.destroy,
+    ):
+        with pytest.raises(InvalidOperation, match="another one is in its place"):
+            change()
+    former.close()
+    present.close()
+    with Session(path) as again:
+        assert [each.jobname for each in again] == ["new", "newer"]
+        assert again.store.list() == kept
+        again.close()

@@ -343,3 +343,51 @@ def test_waiting_for_one(hand, job):
     hand.progress = sequence.progress
     sequence.attach(hand)
     assert sequence.wait(interval=0) == 2 * 256
+
+
+def test_a_task_that_was_removed_from_the_store_and_put_back_is_saved_anew(world, job):
+    """Fails if `Batch._refer_to_changed` takes it for the one that was saved before."""
+    collection = ParallelTaskCollection([job(name) for name in "abc"])
+    world.store.save(collection)
+    task = collection.tasks[1]
+    former = task.persistent_id
+    world.store.remove(former)
+    if task not in collection.tasks:
+        collection.tasks.insert(1, task)
+    collection.changed = True
+    world.store.save(collection)
+    ids = world.store.children(collection.persistent_id)
+    assert ids == [each.persistent_id for each in collection.tasks]
+    assert len(ids) == 3 and former not in ids
+
+
+def test_a_change_in_a_task_is_saved_with_its_collection(world, job):
+    collection = ParallelTaskCollection([job(name) for name in "abc"])
+    world.store.save(collection)
+    for note in ("first", "second"):
+        collection.tasks[2].note = note
+        world.store.save(collection)
+        world.store.invalidate_cache()
+        again = world.store.load(collection.persistent_id)
+        assert again.tasks[2].note == note
+
+
+class Private(ParallelTaskCollection):
+    """Has attributes of names that a script's author may choose."""
+
+    names = ("_children", "_index", "_jobs", "_size", "_started", "_tasks")
+
+    def __init__(self, tasks):
+        for name in self.names:
+            setattr(self, name, f"mine: {name}")
+        super().__init__(tasks)
+
+
+def test_attributes_of_the_authors_choice_are_left_alone(world, job):
+    collection = Private([job("a"), job("b")])
+    world.run(collection)
+    assert collection.execution.returncode == 0
+    again = world.restart(collection)
+    for each in collection, again:
+        assert all(getattr(each, name) == f"mine: {name}" for name in Private.names)
+    assert [task.jobname for task in again.tasks] == ["a", "b"]

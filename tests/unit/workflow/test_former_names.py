@@ -21,3 +21,10 @@ def test_what_was_never_there():
 @pytest.mark.parametrize("name", sorted(set(workflow.__all__) - {"Run", "Task"}))
 def test_classes_are_kept_by_their_public_name(name):
     assert class_name(getattr(workflow, name)) == f"gc3libs.workflow:{name}"
+
+
+def test_retries_at_their_former_place():
+    with pytest.warns(DeprecationWarning, match=r"use gc3libs\.workflow\.RetryableTask") as seen:
+        from gc3libs import RetryableTask
+    assert RetryableTask is workflow.RetryableTask
+    assert seen[0].filename == __file__

@@ -439,3 +439,20 @@ def test_an_incomplete_one_ends_with_its_first_error(world, job):
     sequence = AbortIncomplete([job("a", 1)])
     world.run(sequence)
     assert (sequence.execution.state, sequence.execution.returncode) == (TERMINATED, 256)
+
+
+@pytest.mark.parametrize("gone", [(0,), (3,), (0, 3), (0, 1)])
+def test_tasks_that_are_removed_from_the_store_are_left_out(world, job, gone):
+    """What is over, or has not begun, may go: each of the others runs once."""
+    tasks = [job(name) for name in "abcd"]
+    collection = SequentialTaskCollection(list(tasks))
+    world.engine.add(collection)
+    world.until(lambda: tasks[2].execution.state is State.RUNNING)
+    kept = [task for place, task in enumerate(tasks) if place not in gone]
+    world.store.remove_many([tasks[place].persistent_id for place in gone])
+    world.engine.run()
+    assert collection.execution.returncode == 0
+    assert collection.tasks == kept
+    assert all(task.execution.attempt == 1 for task in kept)
+    again = world.restart(collection)
+    assert [task.jobname for task in again.tasks] == [task.jobname for task in kept]

@@ -1,9 +1,11 @@
 """What happens to collections when something is wrong around them."""
 
 import pytest
+from msgspec.structs import replace
 
 from gc3libs.exceptions import StoreUnavailable
 from gc3libs.model import Application, State
+from gc3libs.persistence.children import Unavailable
 from gc3libs.persistence.sqlite import SqliteStore
 from gc3libs.workflow import (
     DependentTaskCollection,
@@ -31,9 +33,31 @@ def test_a_task_that_cannot_be_loaded_holds_up_no_other(world, job, kind, caplog
     assert collection.execution.state is State.UNKNOWN
     assert collection.stats()["UNKNOWN"] == 1
     assert [str(each) for each in collection.tasks][1] == lost
+    assert collection.execution.history.last().startswith(f"cannot read {lost}: gc3 check")
     world.engine.kill(collection)
     world.run()
-    assert collection.execution.state is State.UNKNOWN
+    assert (collection.execution.state, collection.execution.returncode) == (
+        State.TERMINATED,
+        65401,
+    )
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_task_whose_class_is_gone_counts_as_its_record_says(world, job, over, caplog):
+    """Fails if a task that cannot be loaded is always UNKNOWN to its collection."""
+    inner = SequentialTaskCollection([job("a", 3)])
+    if over:
+        world.run(inner)
+    outer = ParallelTaskCollection([inner, job("b")])
+    world.store.save(outer)
+    record = world.store.record(inner.persistent_id)
+    world.store.rewrite([replace(record, summary=replace(record.summary, cls="gone:Gone"))])
+    outer = world.restart(outer)
+    assert isinstance(outer.tasks[0], Unavailable)
+    world.run(outer)
+    state = State.TERMINATED if over else State.RUNNING
+    assert outer.execution.state is state
+    assert outer.stats()["failed"] == over
 
 
 def test_a_sequence_waits_for_a_task_that_cannot_be_loaded(world, job, caplog):
@@ -123,3 +147,71 @@ def test_counts_are_by_the_final_return_code(world, job):
     assert (counts["ok"], counts["failed"], counts["total"]) == (10, 10, 20)
     world.engine.init_counts_for(SequentialTaskCollection)
     assert world.engine.counts(SequentialTaskCollection)["ok"] == 5
+
+
+class BadUpdate(ParallelTaskCollection):
+    """Its update raises while one of its tasks runs."""
+
+    calls = 0
+    is_mended = False
+
+    def update_state(self, **extra):
+        super().update_state(**extra)
+        if self.stats()["RUNNING"] and not self.is_mended:
+            self.calls += 1
+            raise ValueError("bad update")
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_update_that_raises_ends_the_collection_when_its_tasks_have_ended(world, job, restarted):
+    """Fails if the collection ends at once: what follows it would begin too early."""
+    outer = SequentialTaskCollection([BadUpdate([job(name) for name in "abc"]), job("next")])
+    inner = outer.tasks[0]
+    world.engine.add(outer)
+    world.until(lambda: inner.execution.state is State.RUNNING and inner.calls)
+    assert "could not go on: ValueError: bad update" in inner.execution.info
+    if restarted:
+        outer = world.restart(outer)
+        inner = outer.tasks[0]
+    world.run(outer)
+    assert inner.calls == 1
+    assert all(each.execution.returncode == 0 for each in inner.tasks)
+    assert (inner.execution.state, inner.execution.returncode) == (State.TERMINATED, 70 * 256)
+    assert "ValueError: bad update" in inner.execution.details.traceback
+    assert sorted(world.started) == ["a", "b", "c", "next"]
+    assert outer.tasks[1].execution.details.started >= max(
+        each.execution.details.ended for each in inner.tasks
+    )
+
+
+def test_a_kill_that_raises_ends_the_tasks_too(world, job):
+    collection = BadKill([job("a", seconds=1000)])
+    world.engine.add(collection)
+    world.until(lambda: collection.tasks[0].execution.state is State.RUNNING)
+    world.engine.kill(collection)
+    world.run()
+    assert collection.tasks[0].execution.returncode == 65401
+    assert collection.execution.returncode == 70 * 256
+
+
+def test_a_collection_that_failed_can_be_done_again(world, job):
+    collection = BadUpdate([job("a")])
+    world.run(collection)
+    assert collection.execution.returncode == 70 * 256
+    collection.is_mended = True
+    collection.redo()
+    world.run(collection)
+    assert collection.execution.returncode == 0
+
+
+def test_a_collection_that_failed_goes_on_if_its_record_says_so(world, job):
+    """As commands do that know no classes: they set it RUNNING and a task NEW."""
+    collection = BadUpdate([job("a")])
+    world.run(collection)
+    collection.is_mended = True
+    for task, state in (collection, "RUNNING"), (collection.tasks[0], "NEW"):
+        task.execution.end_attempt()
+        task.execution.state = state
+    collection = world.restart(collection)
+    world.run(collection)
+    assert (collection.execution.returncode, world.started) == (0, ["a", "a"])

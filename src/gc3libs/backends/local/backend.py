@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 from collections.abc import Collection, Mapping, Sequence, Set
@@ -11,6 +12,7 @@ from typing import Any
 from gc3libs._clock import SYSTEM, Clock
 from gc3libs.backends import _staging as staging
 from gc3libs.backends._fetching import Fetcher
+from gc3libs.backends._snapshot import snapshot as copy_outputs
 from gc3libs.backends.base import (
     Backend,
     Capacity,
@@ -21,10 +23,13 @@ from gc3libs.backends.base import (
     Report,
 )
 from gc3libs.backends.local import machine, orders
+from gc3libs.backends.local.directory import Directory, TemporaryDirectory
 from gc3libs.backends.local.link import DIRECTORY, STATE, STREAMS, Link, Row
 from gc3libs.backends.local.peeking import read_part, stream_file
 from gc3libs.backends.local.supervisor import capture, records, scratch
 from gc3libs.exceptions import InvalidOperation, InvalidValue, RecoverableError
+
+logger = logging.getLogger(__name__)
 
 _CYCLE = 0.1  # seconds of work that should wait at hand while the engine does other things
 _WINDOW = 64
@@ -46,6 +51,8 @@ class LocalBackend(Backend):
         grace: Seconds from SIGTERM to SIGKILL for jobs that are to end.
         boot_id: Names the time since the machine's start; None: as the kernel says.
         clock: Measures time-outs.
+        temporary: The directory, which must not be there yet, is removed once neither this backend
+            nor any job uses it, even if this process is killed.
     """
 
     name = "local"
@@ -59,8 +66,10 @@ class LocalBackend(Backend):
         grace: float = 5.0,
         boot_id: str | None = None,
         clock: Clock = SYSTEM,
+        temporary: bool = False,
     ) -> None:
         self._workdir = Path(workdir).absolute()
+        kind = TemporaryDirectory if temporary else Directory
         self._capacity = Capacity(
             cores=machine.cores() if cores is None else cores,
             memory=machine.memory() if memory is None else memory,
@@ -73,7 +82,7 @@ class LocalBackend(Backend):
         self._clock = clock
         self._fetcher = Fetcher(self._workdir)
         offer = (self._capacity.cores, self._capacity.memory, grace)
-        self._link = Link(self._workdir, boot_id or machine.boot_id(), offer)
+        self._link = Link(kind(self._workdir), boot_id or machine.boot_id(), offer)
 
     @property
     def capacity(self) -> Capacity:
@@ -173,6 +182,16 @@ class LocalBackend(Backend):
             self._fetcher.fetch(request, left_files=self._left_files(request.token))
             for request in requests
         ]
+
+    def snapshot(self, requests: Sequence[FetchRequest], *, changed_only: bool = True) -> None:
+        """Copy what running jobs have written so far; what cannot be copied comes at the end."""
+        for request in requests:
+            row = self._link.rows.get(request.token)
+            if row is not None and row[DIRECTORY]:
+                try:
+                    copy_outputs(request, self._workdir / row[DIRECTORY], changed_only=changed_only)
+                except OSError as err:
+                    logger.info("outputs of %s, which runs, have to wait: %s", request.token, err)
 
     def peek(self, token: str, what: str, offset: int = 0, size: int | None = None) -> bytes:
         """A part of `"stdout"`, `"stderr"` or a file of the job's directory, also while it runs.

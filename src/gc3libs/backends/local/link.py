@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from gc3libs.backends.base import JobState, Report
 from gc3libs.backends.local.connection import Connection, Disconnected, connect
+from gc3libs.backends.local.directory import Directory
 from gc3libs.backends.local.supervisor import journal, records
 from gc3libs.exceptions import InvalidOperation, RecoverableError
 
@@ -40,13 +40,14 @@ class Link:
     """The reports of a directory's jobs, and the way to their supervisor.
 
     Args:
-        workdir: The directory; made when needed.
+        directory: The directory; made when needed.
         boot: Names the time since the machine's start.
         offer: Cores, bytes of memory, and seconds between SIGTERM and SIGKILL.
     """
 
-    def __init__(self, workdir: Path, boot: str, offer: tuple[int, int, float]) -> None:
-        self._workdir = workdir
+    def __init__(self, directory: Directory, boot: str, offer: tuple[int, int, float]) -> None:
+        self._directory = directory
+        self._workdir = directory.path
         self._boot = boot
         self._offer = offer
         self._connection: Connection | None = None
@@ -163,6 +164,7 @@ class Link:
         if self._connection is not None:
             self._connection.leave()
             self._connection = None
+        self._directory.leave()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -177,7 +179,7 @@ class Link:
     def _connect(self) -> Connection:
         """Find or start the supervisor, and learn what it knows."""
         self._hang_up()
-        self._workdir.mkdir(parents=True, exist_ok=True)
+        self._directory.make()
         hello = (dict(os.environb), *self._offer)
         connection, table = connect(self._workdir, self._boot, hello)
         try:

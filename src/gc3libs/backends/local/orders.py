@@ -20,17 +20,29 @@ def check(job: JobSpec, capacity: Capacity) -> None:
         JobRefused: This does.
     """
     token = job.token
+    if job.cores > capacity.cores:
+        raise JobRefused(token, f"needs {job.cores} cores; this machine has {capacity.cores}")
+    if job.memory is not None and job.memory > capacity.memory:
+        has = f"this machine has {memory(capacity.memory)}"
+        raise JobRefused(token, f"needs {memory(job.memory)} of memory; {has}")
+    if job.nodes > 1:
+        raise JobRefused(token, f"needs {job.nodes} machines at the same time; this is one")
+    check_form(job)
+
+
+def check_form(job: JobSpec) -> None:
+    """Find what makes a job impossible on every machine.
+
+    Raises:
+        JobRefused: This does.
+    """
+    token = job.token
     if not token.isprintable() or " " in token or "/" in token or token.startswith("."):
         raise JobRefused(token, "its token cannot be used as the name of a file")
     if not 0 < len(token.encode()) <= _TOKEN_LENGTH:
         raise JobRefused(token, f"its token must have 1 to {_TOKEN_LENGTH} bytes")
     if not job.argv or not job.argv[0]:
         raise JobRefused(token, "it has no command")
-    if job.cores > capacity.cores:
-        raise JobRefused(token, f"needs {job.cores} cores; this machine has {capacity.cores}")
-    if job.memory is not None and job.memory > capacity.memory:
-        has = f"this machine has {memory(capacity.memory)}"
-        raise JobRefused(token, f"needs {memory(job.memory)} of memory; {has}")
     check_names(job)
     _check_strings(job)
 

@@ -114,7 +114,7 @@ def _only_say(args: argparse.Namespace, path: Path, grid: Grid, maker: _Maker) -
     first = next(iter(grid), None)
     if args.json:
         example = None if first is None else maker.description(first)
-        write_json("add", str(path.absolute()), count=len(grid), first=example)
+        write_json("add", str(path.absolute()), count=len(grid), first=example, dry_run=True)
     elif first is not None:
         for name, value in maker.description(first).items():
             if value:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from gc3libs.cli import _exits as exits
 from gc3libs.cli import _parser as types
 from gc3libs.cli._filters import add_filters
-from gc3libs.cli._ordering import order
+from gc3libs.cli._ordering import catch_up, order, say_left
 from gc3libs.cli._output import confirm, plural, printable, say, write_json
 from gc3libs.cli._place import open_session, shown, split
+from gc3libs.cli._scripts import import_script
 from gc3libs.cli._select import Selection
 from gc3libs.cli._words import state_word
 from gc3libs.cmdline._desk import Outcome
@@ -33,7 +34,6 @@ While somebody runs the session, what is wanted is queued, and done by the run.
 gc3 undo takes it back.
 """
 _EXAMPLES: Final = 3
-_REASONS: Final = 5
 
 
 class _Verb(NamedTuple):
@@ -74,6 +74,11 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("--family", metavar="F", help="of this family of gc3 failures: F1")
         parser.add_argument("--memory", metavar="SIZE", help="ask for this: 4GB, or x2")
         parser.add_argument("--walltime", metavar="TIME", help="ask for this: 2h, or x2")
+        parser.add_argument(
+            "--script",
+            metavar="FILE",
+            help="import it for its classes, to ask for more",
+        )
     if name == "tag":
         parser.add_argument("--add", metavar="WORD", action="append", default=[], help="put it on")
         parser.add_argument(
@@ -92,6 +97,8 @@ def run(args: argparse.Namespace) -> int:
     path, words = split(args.session, args.words)
     session = open_session(path)
     try:
+        if not args.dry_run:
+            catch_up(session)
         tasks = _chosen(args, verb, session, words)
         if not tasks:
             return _nothing(args, session)
@@ -102,6 +109,8 @@ def run(args: argparse.Namespace) -> int:
             say("nothing was done")
             return exits.FATAL
         ids = tuple(each.id for each in tasks)
+        if getattr(args, "script", None):
+            import_script(Path(args.script))
         outcome = order(session, _with_ids(request, ids))
         return _report(args, verb, session, path, ids, outcome)
     finally:
@@ -223,15 +232,9 @@ def _report(
     else:
         if outcome.done:
             hint = f". Next: {verb.next.format(shown(path))}" if verb.next else ""
-            say(f"{_past(verb, len(outcome.done))}{hint}", quiet=args.quiet)
-        _say_left(outcome.left)
+            say(f"{verb.past} {plural(len(outcome.done))}{hint}", quiet=args.quiet)
+        say_left(outcome.left)
     return exits.OK if outcome.done else exits.FATAL
-
-
-def _past(verb: _Verb, count: int) -> str:
-    if verb.past.endswith(":"):
-        return f"{verb.past} {plural(count)}"
-    return f"{verb.past} {plural(count)}"
 
 
 def _queued(args: argparse.Namespace, session: Session, ids: Sequence[str]) -> int:
@@ -246,13 +249,3 @@ def _queued(args: argparse.Namespace, session: Session, ids: Sequence[str]) -> i
             quiet=args.quiet,
         )
     return exits.OK
-
-
-def _say_left(left: dict[str, str]) -> None:
-    """Which tasks were left as they are, and why: each reason once."""
-    reasons: dict[str, list[str]] = {}
-    for id_, reason in left.items():
-        reasons.setdefault(reason, []).append(id_)
-    for reason, ids in list(reasons.items())[:_REASONS]:
-        some = ", ".join(ids[:_EXAMPLES]) + (", ..." if len(ids) > _EXAMPLES else "")
-        say(f"left {plural(len(ids))} ({some}): {reason}")

@@ -10,8 +10,8 @@ from gc3libs.cli._output import write, write_json
 
 _BASH: Final = """\
 _gc3() {
-    local IFS=$'\\n'
-    COMPREPLY=($(gc3 _complete "$COMP_CWORD" "${COMP_WORDS[@]}" 2>/dev/null))
+    local IFS=$'\\n' word=${COMP_WORDS[COMP_CWORD]}
+    COMPREPLY=($(gc3 _complete bash "$COMP_POINT" "$COMP_LINE" "$word" 2>/dev/null))
     [[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
 }
 complete -o filenames -F _gc3 gc3
@@ -20,15 +20,16 @@ _ZSH: Final = """\
 #compdef gc3
 _gc3() {
     local -a found
-    found=("${(@f)$(gc3 _complete "$((CURRENT - 1))" "${words[@]}" 2>/dev/null)}")
-    compadd -- $found
+    found=("${(@f)$(gc3 _complete zsh "$((CURRENT - 1))" "${(@Q)words}" 2>/dev/null)}")
+    [[ ${#found} -eq 1 && $found == */ ]] && compadd -S '' -- $found || compadd -- $found
 }
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
 compdef _gc3 gc3
 """
 _FISH: Final = """\
 function __gc3_complete
     set -l words (commandline -opc)
-    gc3 _complete (count $words) $words (commandline -ct) 2>/dev/null
+    gc3 _complete fish (count $words) $words (commandline -ct) 2>/dev/null
 end
 complete -c gc3 -f -a '(__gc3_complete)'
 """

@@ -14,13 +14,15 @@ from gc3libs.cli._tables import Column, write_table
 MORE = """\
 A flag wins over the environment, that over gc3.toml in the session, that over
 the nearest gc3.toml in the current directory or above it, and that over your
-own.
+own. Of resources that you have named, only what is set is listed, unless --all
+is given.
 """
 
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     parser.usage = "gc3 config [SESSION] [options]"
     parser.add_argument("words", metavar="SESSION", nargs="*", help=argparse.SUPPRESS)
+    parser.add_argument("-a", "--all", action="store_true", help="all keys of all resources")
     types.add_table_options(parser)
 
 
@@ -41,9 +43,17 @@ def run(args: argparse.Namespace) -> int:
         write_json("config", None if path is None else str(path.absolute()), settings=shown)
         return exits.OK
     columns = [Column("KEY"), Column("VALUE", shrinks=True), Column("FROM", shrinks=True)]
-    rows = [[key, _text(value), origin] for key, value, origin in settings]
+    rows = [
+        [key, _text(value), origin]
+        for key, value, origin in settings
+        if args.all or origin != "default" or not _is_of_cluster(key)
+    ]
     write_table(columns, rows, header=not args.no_header)
     return exits.OK
+
+
+def _is_of_cluster(key: str) -> bool:
+    return key.startswith("resources.") and not key.startswith("resources.local.")
 
 
 def _plain(value: Any) -> Any:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections import Counter
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -12,12 +10,13 @@ import msgspec
 from gc3libs.cli import _exits as exits
 from gc3libs.cli._output import plural, printable, say, width, write, write_json
 from gc3libs.cli._place import open_session, shown, split
+from gc3libs.cli._standing_out import what_stands_out
 from gc3libs.cli._tables import cut
-from gc3libs.cli._why import family_of, reasons
-from gc3libs.cli._words import exit_word, number_of, value_word
+from gc3libs.cli._why import reasons
+from gc3libs.cli._words import exit_word, number_of
+from gc3libs.model.causes import family_of
 
 if TYPE_CHECKING:
-    from gc3libs.persistence import Summary
     from gc3libs.session import Session
 
 MORE = """\
@@ -117,8 +116,8 @@ def _write(session: Session, family: Family, named: str) -> None:
     if family.reason and family.reason not in parts[-1]:
         parts.append(printable(family.reason))
     write(cut(f"{family.name}  {' · '.join(parts)}", columns))
-    for line in _what_stands_out(session, family):
-        write(cut(f"    {line}", columns))
+    for each in what_stands_out(session, family.tasks):
+        write(cut(f"    {printable(each.words())}", columns))
     reason = family.reason
     wish = ""
     if reason.startswith("walltime"):
@@ -133,44 +132,9 @@ def _write(session: Session, family: Family, named: str) -> None:
 
 
 def _ending(family: Family) -> str:
-    if family.reason.startswith(("walltime", "memory")):
-        return (
-            f"ended after its {family.reason}"
-            if "walltime" in family.reason
-            else (f"ended for its {family.reason}")
-        )
-    return family.ending
-
-
-def _what_stands_out(session: Session, family: Family) -> list[str]:
-    """Parameters and hosts that these tasks share and no other one has."""
-    tasks: Sequence[Summary] = family.tasks
-    if len(tasks) < 2:
-        return []
-    total = session.counts().total
-    others = total - len(tasks)
-    lines = []
-    for name, value in _shared(tasks).items():
-        having = session.counts(parameters={name: value}).total
-        if having == len(tasks) and others:
-            lines.append(
-                f"{name} = {value_word(value)} in all of them, in none of the {others:,} others"
-            )
-    resources = Counter(task.resource for task in tasks)
-    if len(resources) == 1 and tasks[0].resource not in ("", "local"):
-        lines.append(f"all of them on {tasks[0].resource}")
-    return lines
-
-
-def _shared(tasks: Sequence[Summary]) -> dict[str, Any]:
-    """Parameters that have the same value in all these tasks."""
-    shared = dict(tasks[0].parameters)
-    for task in tasks[1:]:
-        parameters = task.parameters
-        shared = {n: v for n, v in shared.items() if n in parameters and parameters[n] == v}
-        if not shared:
-            break
-    return shared
+    if family.reason.startswith("walltime"):
+        return f"ended after its {family.reason}"
+    return f"ended for its {family.reason}" if family.reason.startswith("memory") else family.ending
 
 
 def _object(session: Session, family: Family) -> dict[str, Any]:
@@ -181,5 +145,5 @@ def _object(session: Session, family: Family) -> dict[str, Any]:
         "reason": family.reason,
         "example": family.tasks[0].id,
         "ids": [task.id for task in family.tasks],
-        "stands_out": _what_stands_out(session, family),
+        "stands_out": [msgspec.to_builtins(p) for p in what_stands_out(session, family.tasks)],
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,13 +17,13 @@ from gc3libs.cli._tables import Cell, Column, Row, write_table
 from gc3libs.cli._where import unknown_name
 from gc3libs.cli._words import (
     STYLES,
-    duration_of,
     exit_word,
     number_of,
     state_word,
     task_object,
     value_word,
 )
+from gc3libs.persistence.facts import duration_of
 from gc3libs.quantity import format_bytes, format_seconds
 
 if TYPE_CHECKING:
@@ -73,13 +73,8 @@ def run(args: argparse.Namespace) -> int:
     session = open_session(path)
     try:
         selection = Selection(session, words, args, tree=args.tree)
-        found: Iterator[Summary] = iter(selection)
-        if args.sort:
-            found = iter(_sorted(found, args.sort))
-        if args.reverse:
-            found = reversed(list(found))
-        if args.limit is not None:
-            found = islice(found, args.limit)
+        selection.arrange(args.sort, reverse=args.reverse)
+        found = islice(selection, args.limit)
         if args.json:
             write_json_list("ls", session.path, "tasks", map(task_object, found))
         elif args.ids:
@@ -90,19 +85,6 @@ def run(args: argparse.Namespace) -> int:
     finally:
         session.close()
     return exits.OK
-
-
-def _sorted(found: Iterable[Summary], name: str) -> list[Summary]:
-    tasks = list(found)
-    known = {key for task in tasks for key in task.parameters} | FIELDS.keys()
-    if name not in known and tasks:
-        raise unknown_name(name, known)
-
-    def key(summary: Summary) -> tuple[bool, bool, Any]:
-        value = lookup(summary)(name)
-        return value is None, isinstance(value, str), "" if value is None else value
-
-    return sorted(tasks, key=key)
 
 
 def _write_table(

@@ -7,22 +7,22 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from gc3libs._atomic import write_file
 from gc3libs.cli import _exits as exits
 from gc3libs.cli import _parser as types
 from gc3libs.cli._filters import add_filters
-from gc3libs.cli._output import iso, plural, say, write_json_list
+from gc3libs.cli._output import iso, plural, say, write_json, write_json_list
 from gc3libs.cli._place import open_session, split
+from gc3libs.cli._rows import ENDINGS, Row, Rows, write_rows
 from gc3libs.cli._select import Selection
 from gc3libs.cli._tables import Column, write_table
-from gc3libs.cli._words import duration_of, exit_word, state_word, value_word
+from gc3libs.cli._words import exit_word, state_word, value_word
+from gc3libs.persistence.facts import duration_of
 
 if TYPE_CHECKING:
     from gc3libs.persistence import Summary
@@ -49,9 +49,6 @@ _FACTS: Final = (
     "memory",
     "resource",
 )
-_WRITERS: Final = (".csv", ".jsonl", ".ndjson", ".parquet")
-
-Row = dict[str, Any]
 
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -66,8 +63,8 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    if args.file and not args.file.endswith(_WRITERS):
-        raise exits.UsageError(f"-o {args.file}: end its name with {', '.join(_WRITERS)}")
+    if args.file and not args.file.endswith(ENDINGS):
+        raise exits.UsageError(f"-o {args.file}: end its name with {', '.join(ENDINGS)}")
     if args.file and Path(args.file).exists() and not args.force:
         raise exits.CannotDo(f"{args.file} is there already: add -f to replace it")
     path, words = split(args.session, args.words)
@@ -75,21 +72,29 @@ def run(args: argparse.Namespace) -> int:
     try:
         fields = [f.strip() for f in args.fields.split(",")] if args.fields else None
         reader = _Reader(session, args.output, fields)
-        rows = reader.rows(Selection(session, words, args))
+        found = reader.rows(Selection(session, words, args))
         if args.json and not args.file:
-            write_json_list("results", session.path, "rows", rows)
+            write_json_list("results", session.path, "rows", found)
             return exits.OK
-        table = list(rows)
-        if args.file:
-            _write_file(Path(args.file), table)
-            say(f"{plural(len(table), 'row')} in {args.file}", quiet=args.quiet)
-        else:
-            _write_terminal(table, header=not args.no_header)
+        with Rows(found) as rows:
+            _write(args, session, rows)
         if reader.missing:
             say(f"{plural(reader.missing)} without {args.output or 'a result'}", quiet=args.quiet)
     finally:
         session.close()
     return exits.OK
+
+
+def _write(args: argparse.Namespace, session: Session, rows: Rows) -> None:
+    if not args.file:
+        _write_terminal(rows, header=not args.no_header)
+        return
+    file = Path(args.file)
+    write_rows(file, rows, _columns(rows))
+    if args.json:
+        write_json("results", session.path, file=str(file.absolute()), count=len(rows))
+    else:
+        say(f"{plural(len(rows), 'row')} in {args.file}", quiet=args.quiet)
 
 
 class _Reader:
@@ -202,60 +207,20 @@ def _plain(value: Any) -> Any:
     return msgspec.json.encode(value, enc_hook=str).decode()
 
 
-def _columns(table: list[Row]) -> list[str]:
+def _columns(rows: Rows) -> list[str]:
     """Names of all columns: what was asked and found, then the facts."""
-    names = dict.fromkeys(name for row in table for name in row)
-    first = [name for name in names if name not in _FACTS]
-    return [*first, *(name for name in _FACTS if name in names)]
+    first = [name for name in rows.names if name not in _FACTS]
+    return [*first, *(name for name in _FACTS if name in rows.names)]
 
 
-def _write_terminal(table: list[Row], *, header: bool) -> None:
-    names = [name for name in _columns(table) if name not in ("id", "started", "ended", "resource")]
-    numeric = {
-        name
-        for name in names
-        if all(isinstance(row.get(name), int | float | None) for row in table)
-    }
+def _write_terminal(rows: Rows, *, header: bool) -> None:
+    names = [name for name in _columns(rows) if name not in ("id", "started", "ended", "resource")]
     columns = [
-        Column(name.upper(), right=name in numeric, shrinks=True, optional=place > 0)
+        Column(name.upper(), right=name in rows.numeric, shrinks=True, optional=place > 0)
         for place, name in enumerate(names)
     ]
-    write_table(
-        columns,
-        ([_cell(row.get(name)) for name in names] for row in table),
-        header=header,
-    )
+    write_table(columns, ([_cell(row.get(name)) for name in names] for row in rows), header=header)
 
 
 def _cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else value_word(value)
-
-
-def _write_file(file: Path, table: list[Row]) -> None:
-    if file.suffix == ".parquet":
-        _write_parquet(file, table)
-        return
-    if file.suffix == ".csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, _columns(table), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-        data = text.getvalue().encode()
-    else:
-        data = b"".join(msgspec.json.encode(row) + b"\n" for row in table)
-    write_file(file, data)
-
-
-def _write_parquet(file: Path, table: list[Row]) -> None:
-    try:
-        import pandas
-
-        import_module("pyarrow")
-    except ImportError as err:
-        raise exits.CannotDo(
-            f"Parquet needs {err.name}: pip install pandas pyarrow. CSV needs nothing: -o"
-            f" {file.with_suffix('.csv')}"
-        ) from err
-    beside = file.with_name(f".{file.name}.new")
-    pandas.DataFrame(table, columns=_columns(table)).to_parquet(beside, index=False)
-    beside.rename(file)

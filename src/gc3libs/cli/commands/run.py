@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,8 +17,9 @@ from gc3libs.cli import _exits as exits
 from gc3libs.cli import _parser as types
 from gc3libs.cli._ending import exit_code
 from gc3libs.cli._ordering import after_others
-from gc3libs.cli._output import confirm, is_interactive, plural, say, write_json
+from gc3libs.cli._output import plural, say, write_json
 from gc3libs.cli._place import find, is_session, open_session, shown
+from gc3libs.cli._scripts import import_script, needed_script
 
 if TYPE_CHECKING:
     from gc3libs.session import Session
@@ -38,8 +37,6 @@ in flight), 8 (tasks wait); 130 after Ctrl-C.
 """
 _PATIENCE: Final = 15.0
 """Seconds that a detached run is given to begin."""
-_LOOKED_AT: Final = 2000
-"""Waiting tasks whose classes are looked at before a run."""
 
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -51,6 +48,12 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
     )
     parser.add_argument(
         "--max-failures", metavar="N", type=types.natural, help="stop once more have failed"
+    )
+    parser.add_argument(
+        "--canary", metavar="N", type=types.natural, help="first only N; the rest if they end well"
+    )
+    parser.add_argument(
+        "-r", "--resource", metavar="NAME", help="where to; patterns, with commas between them"
     )
     parser.add_argument("--detach", action="store_true", help="go on without the terminal")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be run")
@@ -82,11 +85,11 @@ def run(args: argparse.Namespace) -> int:
         return _only_say(args, path)
     session = open_session(path)
     try:
-        script = Path(args.rest[0]) if args.rest else _needed_script(args, session)
+        script = Path(args.rest[0]) if args.rest else needed_script(session, yes=args.yes)
         if args.detach:
             return _detach(args, session, script)
         if script is not None:
-            _import(script)
+            import_script(script)
         return _run(args, session)
     finally:
         session.close()
@@ -97,18 +100,18 @@ def _run(args: argparse.Namespace, session: Session) -> int:
     from gc3libs.cmdline import run as run_session
     from gc3libs.config import load_settings
 
-    flags = {"resources.local.cores": args.cores, "max_in_flight": args.max_in_flight}
-    settings = load_settings(session=session.path, flags=flags)
-    for package in settings.trust:
+    for package in load_settings(session=session.path).trust:
         trusting.trust(package)
     with _stopping_on_signals():
         counts = after_others(
             session,
             lambda: run_session(
                 session,
-                cores=settings.resources.local.cores,
-                max_in_flight=settings.max_in_flight,
+                cores=args.cores,
+                max_in_flight=args.max_in_flight,
                 max_failures=args.max_failures,
+                canary=args.canary,
+                resources=args.resource or (),
                 quiet=args.quiet,
             ),
         )
@@ -149,7 +152,7 @@ def _only_say(args: argparse.Namespace, path: Path) -> int:
         held = session.counts(held=True, state="NEW").total
         todo = counts.total - counts["TERMINATED"] - held
         if args.json:
-            write_json("run", session.path, would_run=todo, held=held)
+            write_json("run", session.path, would_run=todo, held=held, dry_run=True)
         else:
             say(
                 f"would run {plural(todo)} of {counts.total:,}"
@@ -169,7 +172,7 @@ def _detach(args: argparse.Namespace, session: Session, script: Path | None) -> 
         session.lease("gc3 run").release()  # says who has it
     log = Path(session.path) / "run.log"
     command = [sys.executable, "-m", "gc3libs", "run", session.path, "--yes"]
-    for option in ("cores", "max_in_flight", "max_failures"):
+    for option in ("cores", "max_in_flight", "max_failures", "canary", "resource"):
         if getattr(args, option) is not None:
             command += [f"--{option.replace('_', '-')}", str(getattr(args, option))]
     if script is not None:
@@ -204,9 +207,6 @@ def _detach(args: argparse.Namespace, session: Session, script: Path | None) -> 
     return exits.OK
 
 
-# scripts
-
-
 def _run_program(path: Path, words: Sequence[str]) -> int:
     """Run a script as a program, with the session at hand."""
     say(f"running {words[0]}")
@@ -215,74 +215,3 @@ def _run_program(path: Path, words: Sequence[str]) -> int:
         return subprocess.call([sys.executable, *words], env=environment)
     except KeyboardInterrupt:
         return exits.INTERRUPTED
-
-
-def _needed_script(args: argparse.Namespace, session: Session) -> Path | None:
-    """The script that waiting tasks need, once the user has agreed to import it.
-
-    Raises:
-        CannotDo: It is not known, or nobody can be asked.
-    """
-    modules = _foreign_modules(session)
-    if not modules:
-        return None
-    named = shown(session.path)
-    script = _script_that_made(session, modules)
-    what = f"tasks of {session.name} are of classes of {', '.join(sorted(modules))}"
-    if script is None:
-        raise exits.CannotDo(f"{what}. Name the script: gc3 run {named} SCRIPT")
-    if not args.yes and not is_interactive():
-        raise exits.CannotDo(f"{what}. Name the script: gc3 run {named} {shlex.quote(str(script))}")
-    if not confirm(f"{what}. Import {script}?", yes=args.yes):
-        raise exits.CannotDo("nothing was run")
-    return script
-
-
-def _foreign_modules(session: Session) -> set[str]:
-    """Modules, not of gc3libs, of the classes of tasks that wait to be run, as far as looked at."""
-    unfinished = session.summaries(
-        tree=True, states=["NEW", "SUBMITTED", "RUNNING", "STOPPED", "TERMINATING", "UNKNOWN"]
-    )
-    modules = {each.cls.partition(":")[0] for each in islice(unfinished, _LOOKED_AT)}
-    return {
-        name for name in modules if name.partition(".")[0] != "gc3libs" and name not in sys.modules
-    }
-
-
-def _script_that_made(session: Session, modules: set[str]) -> Path | None:
-    """The script that made the session, if the classes are its own."""
-    from gc3libs.session._origin import read_origin
-
-    origin = read_origin(Path(session.path) / "created")
-    if origin is None or not origin.argv or not origin.argv[0].endswith(".py"):
-        return None
-    script = Path(origin.argv[0])
-    for place in (Path.cwd(), Path(session.path).parent):
-        found = place / script
-        if not modules.isdisjoint((found.name, found.stem)) and os.path.isfile(found):  # noqa: PTH113
-            return found
-    return None
-
-
-def _import(script: Path) -> None:
-    """Import a script, under its own name, for its classes.
-
-    Raises:
-        CannotDo: It is not there, or importing it fails.
-    """
-    import importlib.util
-
-    if not script.is_file():
-        raise exits.CannotDo(f"there is no script {script}")
-    say(f"importing {script}")
-    name = script.stem
-    spec = importlib.util.spec_from_file_location(name, script)
-    if spec is None or spec.loader is None:
-        raise exits.CannotDo(f"{script} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(script.parent.absolute()))
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as err:  # whatever a user's script raises
-        raise exits.CannotDo(f"{script} cannot be imported: {type(err).__name__}: {err}") from err

@@ -17,13 +17,13 @@ from gc3libs.cli._place import open_session, split
 from gc3libs.cli._select import one_task, record_of
 from gc3libs.cli._words import (
     STYLES,
-    duration_of,
     exit_word,
     state_word,
     task_object,
     value_word,
 )
 from gc3libs.exceptions import LoadError
+from gc3libs.persistence.facts import duration_of
 from gc3libs.quantity import format_bytes, format_seconds
 
 if TYPE_CHECKING:

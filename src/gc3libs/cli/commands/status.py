@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gc3libs._clock import SYSTEM
 from gc3libs.cli import _exits as exits
 from gc3libs.cli._figures import causes_of, examples_of, numbers_of, usage_of
+from gc3libs.cli._left import Left, left_by
 from gc3libs.cli._output import clock, has_colours, iso, say, styled, width, write, write_json
 from gc3libs.cli._place import open_session, shown, split
 from gc3libs.cli._tables import cut
@@ -67,6 +68,8 @@ class _Status:
         )
         failed = session.summaries(failed=True)
         self.causes = causes_of(session, failed) if self.numbers["failed"] else {}
+        nobody = self.holder is None
+        self.left = left_by(session) if nobody and self.numbers["running"] else Left()
         self.progress = self._progress()
 
     def _progress(self) -> Progress:
@@ -82,6 +85,7 @@ class _Status:
             held=n["held"],
             examples=examples_of(running),
             slots=live.slots if live else None,
+            notes=live.notes if live else (),
         )
 
     def lines(self) -> list[str]:
@@ -91,12 +95,13 @@ class _Status:
         lines.append(self._row("done", n["done"], "green"))
         if n["failed"]:
             lines.append(self._row("failed", n["failed"], "red"))
-            indent = " " * 17
+            indent = " " * len(self._start("", 0))
             lines += [f"{indent}{each}" for each in self._cause_lines()]
         lines.append(self._plain_row("running", n["running"], self._running()))
         lines.append(self._plain_row("waiting", n["waiting"]))
         if n["held"]:
             lines.append(self._plain_row("held", n["held"]))
+        lines += [f"  {printable(note)}" for note in self.progress.notes]
         lines += ["", f"  {self._foot()}"]
         hint = self._hint()
         return [cut(each, columns) if "\x1b" not in each else each for each in lines] + hint
@@ -113,14 +118,17 @@ class _Status:
         total = self.numbers["total"]
         strip = bar(count, total, _BAR, _can_draw())
         strip = styled(strip, colour) if has_colours() else strip
-        return f"{self._plain_row(label, count):<17}{strip}{percent(count, total):>6}"
+        return f"{self._start(label, count)}{strip}{percent(count, total):>6}"
 
     def _plain_row(self, label: str, count: int, words: str = "") -> str:
+        return f"{self._start(label, count)}{words}".rstrip()
+
+    def _start(self, label: str, count: int) -> str:
         digits = max(len(f"{self.numbers['total']:,}"), 5)
-        return f"  {label:<8}{count:>{digits},}  {words}".rstrip()
+        return f"  {label:<8}{count:>{digits},}  "
 
     def _running(self) -> str:
-        return ", ".join(names_of_running(self.progress))
+        return self.left.words() or ", ".join(names_of_running(self.progress))
 
     def _cause_lines(self) -> list[str]:
         return [f"{count:,} x {printable(cause)}" for cause, count in _most(self.causes)]
@@ -129,10 +137,8 @@ class _Status:
         parts = []
         if self.published is not None:
             parts.append(pace(self.published.estimate))
-        about = "" if self.usage.exact else "about "
-        used = core_hours(self.usage.cpu) or "0 core-hours"
-        parts.append(f"{about}{used} used")
-        if self.usage.cpu_to_go and (to_go := core_hours(self.usage.cpu_to_go)):
+        parts.append(f"{core_hours(self.usage.used) or '0 core-hours'} used")
+        if self.usage.to_go and (to_go := core_hours(self.usage.to_go)):
             parts.append(f"about {to_go} to go")
         return " · ".join(filter(None, parts))
 
@@ -178,11 +184,8 @@ def _write_json(session: Session) -> None:
             "low": estimate.low,
             "high": None if math.isinf(estimate.high) else estimate.high,
         },
-        core_seconds={
-            "used": usage.cpu,
-            "to_go": usage.cpu_to_go,
-            "exact": usage.exact,
-        },
+        core_seconds={"used": usage.used, "to_go": usage.to_go},
+        left={"ended": status.left.ended, "cut_off": status.left.cut_off},
         causes=[{"cause": cause, "count": count} for cause, count in _most(status.causes)],
     )
 

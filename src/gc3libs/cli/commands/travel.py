@@ -1,22 +1,21 @@
-"""`gc3 export`, `import`, `copy`, `migrate`."""
+"""`gc3 export`, `import`, `copy`."""
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gc3libs.cli import _exits as exits
+from gc3libs.cli import _parser as types
+from gc3libs.cli._copying import copy_records
 from gc3libs.cli._output import plural, say, write_json
 from gc3libs.cli._packing import OUTPUTS, belongings, ending_of, pack, reading, unpack
 from gc3libs.cli._place import find, is_session, open_session, shown, split
 
 if TYPE_CHECKING:
-    from gc3libs.persistence import Record, Store
     from gc3libs.session import Session
 
 MORE = """\
@@ -29,8 +28,6 @@ examples:
 Tasks that are in flight stay with the original. Outputs inside of the session
 (its directory "out") come along with --outputs.
 """
-_BATCH: Final = 500
-_CONTENT: Final = re.compile(rb"sha256/[0-9a-f]{64}")
 
 
 def arguments(parser: argparse.ArgumentParser, name: str) -> None:
@@ -38,7 +35,6 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         "export": "gc3 export [SESSION] FILE [options]",
         "import": "gc3 import FILE [SESSION] [options]",
         "copy": "gc3 copy SESSION NEW [options]",
-        "migrate": "gc3 migrate [SESSION] [options]",
     }
     parser.usage = uses[name]
     parser.add_argument("words", metavar="SESSION", nargs="*", help=argparse.SUPPRESS)
@@ -48,11 +44,11 @@ def arguments(parser: argparse.ArgumentParser, name: str) -> None:
         parser.add_argument("--store", metavar="URL", help="sqlite, file, or a URL")
     if name == "export":
         parser.add_argument("-f", "--force", action="store_true", help="replace FILE")
-    parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
+    types.add_dry_run(parser)
 
 
 def run(args: argparse.Namespace) -> int:
-    commands = {"export": _export, "import": _import, "copy": _copy, "migrate": _migrate}
+    commands = {"export": _export, "import": _import, "copy": _copy}
     return commands[args.command](args)
 
 
@@ -72,7 +68,14 @@ def _export(args: argparse.Namespace) -> int:
                 pack(found, session.name, file)
         if args.json:
             size = file.stat().st_size if file.exists() else None
-            write_json("export", session.path, file=str(file.absolute()), tasks=count, bytes=size)
+            write_json(
+                "export",
+                session.path,
+                file=str(file.absolute()),
+                tasks=count,
+                bytes=size,
+                dry_run=args.dry_run,
+            )
         else:
             verb = "would pack" if args.dry_run else "packed"
             what = "" if args.outputs or not (path / OUTPUTS).exists() else ", without outputs"
@@ -90,13 +93,16 @@ def _import(args: argparse.Namespace) -> int:
     if target.exists():
         raise exits.CannotDo(f"{target} is there already: name another: gc3 import {file} NEW")
     if args.dry_run:
-        say(f"would unpack {file} into {target}", quiet=args.quiet)
+        if args.json:
+            write_json("import", str(target.absolute()), tasks=None, dry_run=True)
+        else:
+            say(f"would unpack {file} into {target}", quiet=args.quiet)
         return exits.OK
     unpack(file, target)
     session = open_session(target)
     try:
         if args.json:
-            write_json("import", session.path, tasks=len(session))
+            write_json("import", session.path, tasks=len(session), dry_run=False)
         else:
             say(
                 f"unpacked {plural(len(session))} into {target}. Next: gc3 status {shown(target)}",
@@ -133,12 +139,18 @@ def _copy(args: argparse.Namespace) -> int:
                 if args.store is None:
                     _copy_files(session, target, outputs=args.outputs)
                 else:
-                    _copy_records(session, target, args.store)
+                    copy_records(session, target, args.store)
                     if args.outputs and (path / OUTPUTS).is_dir():
                         shutil.copytree(path / OUTPUTS, target / OUTPUTS, symlinks=True)
             _make_its_own(target)
         if args.json:
-            write_json("copy", session.path, copy=str(target.absolute()), tasks=count)
+            write_json(
+                "copy",
+                session.path,
+                copy=str(target.absolute()),
+                tasks=count,
+                dry_run=args.dry_run,
+            )
         else:
             verb = "would copy" if args.dry_run else "copied"
             say(f"{verb} {plural(count)} of {session.name} to {target}", quiet=args.quiet)
@@ -170,87 +182,3 @@ def _make_its_own(target: Path) -> None:
         session.lease("gc3 copy").release()
     finally:
         session.close()
-
-
-# to another kind of store
-
-
-def _copy_records(session: Session, target: Path, url: str) -> None:
-    """A new session with the same records, each under its ID."""
-    from gc3libs.session import Session
-
-    new = Session(target, store_or_url=url)
-    try:
-        if next(iter(new.store.summaries()), None) is not None:
-            raise exits.CannotDo(
-                f"{new.store_url} holds other tasks: add #table=NAME to the URL for a table of its"
-                " own"
-            )
-        for ids in _batches(session):
-            records = session.store.records(ids)
-            _insert(session.store, new.store, [records[id_] for id_ in ids if id_ in records])
-        new._register.enter(list(session.tasks), flush=True)  # loads nothing
-    except BaseException:
-        new.destroy()
-        raise
-    finally:
-        new.close()
-
-
-def _batches(session: Session) -> Iterator[list[str]]:
-    """IDs of all tasks, owners before what they own."""
-    seen: set[str] = set()
-    level: Sequence[str] = list(session.tasks)
-    while level:
-        below: dict[str, None] = {}
-        for start in range(0, len(level), _BATCH):
-            ids = [id_ for id_ in level[start : start + _BATCH] if id_ not in seen]
-            seen.update(ids)
-            yield ids
-            for children in session.store.children_of(ids).values():
-                below.update(dict.fromkeys(children))
-        level = [id_ for id_ in below if id_ not in seen]
-
-
-def _insert(source: Store, target: Store, records: Sequence[Record]) -> None:
-    from msgspec.structs import replace
-
-    owned = source.children_of([record.id for record in records])
-    blobs: dict[str, bytes] = {}
-    for record in records:
-        keys = [key.decode() for key in _CONTENT.findall(record.payload)]
-        keys += [f"{record.id}/arguments", f"{record.id}/result"]
-        keys += [f"{record.id}/result.{n}" for n in range(1, record.summary.attempt + 1)]
-        for key in keys:
-            data = source.read_blob(key)
-            if data is not None:
-                blobs[key] = data
-    target.insert(
-        [
-            replace(
-                record,
-                summary=replace(record.summary, session="", position=None),
-                children=owned.get(record.id),
-            )
-            for record in records
-        ],
-        blobs,
-    )
-
-
-def _migrate(args: argparse.Namespace) -> int:
-    """Opening a session reads older formats; so far there is one, and nothing to bring up to it."""
-    path, rest = split(args.session, args.words)
-    if rest:
-        raise exits.UsageError(f"{rest[0]!r} is too much: gc3 migrate [SESSION]")
-    from gc3libs.persistence.record import FORMAT
-
-    session = open_session(path)
-    try:
-        if args.json:
-            write_json("migrate", session.path, format=FORMAT, migrated=0)
-        else:
-            say(f"{session.name} is in the present format, {FORMAT}", quiet=args.quiet)
-    finally:
-        session.close()
-    return exits.OK

@@ -64,7 +64,7 @@ def _wait(session: Session, condition: Condition | None, args: argparse.Namespac
         numbers = numbers_of(session)
         if condition is not None:
             for name in condition.names - numbers.keys():
-                raise unknown_name(name, set(numbers))
+                raise unknown_name(name, set(numbers), "there is no number")
             if condition(numbers.get):
                 return exits.OK
         if numbers["waiting"] + numbers["running"] == 0 and not _is_asked_for_more(session):

@@ -17,6 +17,7 @@ from .recovery import settle
 
 LOCK = "supervisor.lock"
 LOG = "supervisor.log"
+TEMPORARY = "temporary"  # is there, and locked by the engine, where nothing is to be left
 
 HELD = 3  # exit statuses of the starting process
 NEWER = 4
@@ -76,7 +77,35 @@ def _serve(workdir: str, address: str, boot: str, ready: int) -> int:
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(address)  # noqa: PTH108
+    _remove_if_forsaken(workdir)
     return 0
+
+
+def _remove_if_forsaken(workdir: str) -> None:
+    """Remove a temporary directory whose engine is gone."""
+    if os.path.exists(TEMPORARY) and not _is_locked(TEMPORARY):  # noqa: PTH110
+        from shutil import rmtree
+
+        rmtree(workdir, ignore_errors=True)
+
+
+def is_served(workdir: str | os.PathLike[str]) -> bool:
+    """Whether a supervisor is at work there."""
+    return _is_locked(os.path.join(workdir, LOCK))  # noqa: PTH118
+
+
+def _is_locked(path: str) -> bool:
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def _take(lock: int) -> bool:

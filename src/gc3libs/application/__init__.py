@@ -1,0 +1,1 @@
+"""Ready-made applications, one module for each program."""
