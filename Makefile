@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 
 EXAMPLES := sonnets refinement constants hubble primes
 
-.PHONY: help demo test check format lint types layers docs faults bench bench-quick clean $(EXAMPLES:%=example-%)
+.PHONY: help demo test check format lint types layers docs screenshots faults soak bench bench-quick bench-large clean $(EXAMPLES:%=example-%)
 
 help:
 	@echo "make demo         the influenza campaign, on this machine; again to go on"
@@ -14,9 +14,12 @@ help:
 	@echo "make test         the test suite, with the examples in docstrings, README and docs"
 	@echo "make check        what CI does: format, lint, types, layers, docs, benchmarks that run, test"
 	@echo "make docs         the documentation, as pages for the browser in build/site"
+	@echo "make screenshots  draw the pictures of the documentation anew"
 	@echo "make bench        measure, and write benchmarks/README.md (half an hour)"
 	@echo "make bench-quick  see that the benchmarks run (seconds)"
 	@echo "make faults       kill, cut off, fill up and damage sessions: the long form (minutes)"
+	@echo "make soak         an hour of random kills; make soak MINUTES=5 for less"
+	@echo "make bench-large  campaigns of up to a million tasks (an hour)"
 	@echo "make clean        remove what the other targets made, results of the demo excepted"
 
 $(VENV)/core: pyproject.toml
@@ -64,8 +67,19 @@ docs: $(VENV)/installed
 	$(BIN)/zensical build --clean --strict
 	@rm -rf .cache
 
+screenshots: $(VENV)/installed
+	$(BIN)/python docs/screenshots.py
+
 faults: $(VENV)/installed
-	GC3_FAULTS=long $(PYTEST) -n auto tests/faults
+	GC3_FAULTS=long $(PYTEST) -n auto --timeout 1800 tests/faults \
+	    tests/integration/test_workflow_sigkill.py tests/acceptance/gc3/test_gc3_large.py
+
+MINUTES ?= 60
+soak: $(VENV)/installed
+	$(BIN)/python tests/soak/soak.py --minutes $(MINUTES)
+
+bench-large: $(VENV)/installed
+	$(BIN)/python benchmarks/large.py
 
 bench: $(VENV)/installed
 	$(BIN)/python benchmarks/run.py
