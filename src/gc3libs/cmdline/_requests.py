@@ -77,7 +77,8 @@ class Queue:
 
     def _write(self, path: Path, data: bytes) -> bool:
         """False if the directory was just removed, with the last request that was taken."""
-        self._directory.mkdir(exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            self._directory.mkdir()
         try:
             write_file(path, data, durable=False)
         except FileNotFoundError:

@@ -25,7 +25,8 @@ def test_logs_follows_a_job_to_its_end(slurm: Slurm, tmp_path: Path) -> None:
     go = tmp_path / "go"
     script = f"echo first; until [ -e '{go}' ]; do sleep 0.1; done; echo second"
     with Session(tmp_path / "s", store_or_url="sqlite") as session:
-        session.add(gc3libs.Application(["sh", "-c", script], [], [], None))
+        out = str(tmp_path / "out")
+        session.add(gc3libs.Application(["sh", "-c", script], [], [], out, stdout="o.txt"))
     session.close()
     environment = os.environ | {"GC3_CONFIG": str(tmp_path / "gc3.toml")}
 

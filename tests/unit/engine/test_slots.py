@@ -119,12 +119,17 @@ def test_whoever_is_killed_has_nothing_any_more(make, tmp_path):
 
 
 COMPETE = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from gc3libs.config import Limits
 from gc3libs.engine.slots import Slots, holdings
 directory = Path(sys.argv[1])
 slots = Slots(Limits(max_jobs=5), directory, "one of many")
+slots.grab(0, 0)
+slots.keep(0, 0)
+(directory / f"here.{os.getpid()}").touch()
+while len(list(directory.glob("here.*"))) < 3:
+    time.sleep(0.01)
 most = have = 0
 for _ in range(300):
     more, _ = slots.grab(have, have)

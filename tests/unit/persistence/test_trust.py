@@ -40,7 +40,7 @@ class Unharmed:
         gc.collect()
         assert victim.MARKS == []
         assert os.listdir() == ["package"]
-        assert {each for each in sys.modules if "marker" in each} == set()
+        assert {each for each in sys.modules if "marker_" in each} == set()
         assert "antigravity" not in sys.modules
         assert "this" not in sys.modules
         assert victim.Colour.RED.value == 1

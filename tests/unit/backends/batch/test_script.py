@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -160,16 +161,18 @@ def test_a_walltime_ends_a_job_with_its_processes_and_the_next_one_runs(cluster:
 
 
 def test_timers_end_with_what_they_watch(cluster: Cluster) -> None:
-    _, (end,) = cluster.run(job("T.1", "exit 0", walltime=76543.0))
+    seconds = secrets.randbelow(10**6) + 10**6
+    _, (end,) = cluster.run(job("T.1", "exit 0", walltime=float(seconds)))
     assert end.exitcode == 0
-    until(lambda: not processes("76543"))
+    until(lambda: not processes(str(seconds)))
 
 
 def test_timers_hold_up_nothing(cluster: Cluster) -> None:
-    jobs = [job(f"T.{i}", ":", walltime=65432.0) for i in range(200)]
+    seconds = secrets.randbelow(10**6) + 10**6
+    jobs = [job(f"T.{i}", ":", walltime=float(seconds)) for i in range(200)]
     _, ends = cluster.run(*jobs)
     assert [end.exitcode for end in ends] == [0] * 200
-    until(lambda: not processes("65432"))
+    until(lambda: not processes(str(seconds)))
 
 
 def test_a_second_start_runs_nothing_and_changes_nothing(cluster: Cluster) -> None:
