@@ -6,7 +6,7 @@ PYTEST := $(BIN)/python -m pytest
 
 EXAMPLES := sonnets refinement constants hubble primes
 
-.PHONY: help demo test check format lint types layers docs screenshots faults soak bench bench-quick bench-large bench-others clean $(EXAMPLES:%=example-%)
+.PHONY: help demo test check format lint types layers docs screenshots faults soak bench bench-quick bench-large bench-clusters bench-others clean $(EXAMPLES:%=example-%)
 
 help:
 	@echo "make demo         the influenza campaign, on this machine; again to go on"
@@ -20,6 +20,7 @@ help:
 	@echo "make faults       kill, cut off, fill up and damage sessions: the long form (minutes)"
 	@echo "make soak         an hour of random kills; make soak MINUTES=5 for less"
 	@echo "make bench-large  campaigns of up to a million tasks (an hour)"
+	@echo "make bench-clusters  Slurm, SSH and Dask against the bare tools"
 	@echo "make bench-others the same tasks with other tools, as far as they are installed"
 	@echo "make clean        remove what the other targets made, results of the demo excepted"
 
@@ -81,6 +82,11 @@ soak: $(VENV)/installed
 
 bench-large: $(VENV)/installed
 	$(BIN)/python benchmarks/large.py
+
+bench-clusters: $(VENV)/installed
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/engines_ssh.py
+	$(BIN)/python benchmarks/engines_dask.py
 
 bench-others: $(VENV)/installed
 	$(BIN)/python benchmarks/others.py

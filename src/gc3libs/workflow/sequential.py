@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from gc3libs.exceptions import InvalidArgument, InvalidType, InvalidValue
 from gc3libs.model import State, Task
+from gc3libs.persistence.children import Unavailable
 from gc3libs.workflow._roll import entries
 from gc3libs.workflow.collection import TaskCollection
 
@@ -105,6 +107,8 @@ class SequentialTaskCollection(TaskCollection):
             self._move_to(self._first_unfinished())
         elif self._current is None:
             self._move_to(0)
+        elif (place := self._first_to_repeat(self._current)) != self._current:
+            self._move_to(place)
         current = self.stage()
         assert current is not None
         if current.execution.state is not State.TERMINATED:
@@ -122,6 +126,14 @@ class SequentialTaskCollection(TaskCollection):
             place for place, each in enumerate(entries(self.tasks)) if not roll.is_over(each)
         )
         return next(waiting, len(self.tasks) - 1)
+
+    def _first_to_repeat(self, current: int) -> int:
+        """Place of the first task before the current one that somebody wants done again."""
+        roll = self._called(link=False)
+        for place, each in enumerate(islice(entries(self.tasks), current)):
+            if not roll.is_over(each) and _was_begun(self.tasks[place]):
+                return place
+        return current
 
     def _move_to(self, place: int) -> None:
         if self._goes_in_order:
@@ -232,3 +244,10 @@ class SequentialTaskCollection(TaskCollection):
         self.execution.state = State.RUNNING
         if self._controller is not None:
             self.update_state()
+
+
+def _was_begun(task: Task) -> bool:
+    """Whether a task was handed over at some time, as far as that can be known."""
+    if isinstance(task, Unavailable):
+        return False
+    return task.execution.attempt > 0 or task.execution.state is not State.NEW

@@ -35,6 +35,35 @@ if __name__ == "__main__":
 """
 
 
+STEPS = """
+import os
+import sys
+from gc3libs import Application
+from gc3libs.session import Session
+from gc3libs.workflow import SequentialTaskCollection, StagedTaskCollection, StopOnError
+
+RAN = os.path.abspath("ran")
+
+def job(name):
+    return Application(["sh", "-c", f"echo {name} >>{RAN}"], [], [], None, jobname=name)
+
+class Staged(StagedTaskCollection):
+    def stage0(self):
+        return job("a")
+
+    def stage1(self):
+        return job("b")
+
+class Stopping(StopOnError, SequentialTaskCollection):
+    pass
+
+if __name__ == "__main__":
+    steps = Staged() if sys.argv[1] == "staged" else Stopping([job("a"), job("b")])
+    with Session("s", store_or_url="sqlite") as session:
+        session.add(steps)
+"""
+
+
 @pytest.fixture
 def running(gc3: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     """A session that is run, whose task a runs until `go` is removed; task c waits."""
@@ -106,3 +135,21 @@ def test_what_a_collection_has_left_behind_does_not_run(running: Any) -> None:
     hold_and_release(running)
     assert go(running) == ["a"]
     assert states(running)["c"] == "waiting"
+
+
+@pytest.mark.parametrize("kind", ["staged", "stopping"])
+def test_an_early_step_that_is_retried_runs_before_its_collection_ends(gc3: Any, kind: str) -> None:
+    """Fails if a sequence with a `next` of its own only looks at its current task."""
+    gc3.path("tasks.py").write_text(STEPS)
+    subprocess.run(
+        [sys.executable, "tasks.py", kind],
+        cwd=gc3.directory,
+        env=gc3.environment(),
+        check=True,
+    )
+    gc3("run", "s", "-q", "-y", "tasks.py")
+    assert gc3.path("ran").read_text().split() == ["a", "b"]
+    gc3("retry", "s", "a", "-y")
+    gc3("run", "s", "-q", "-y", "tasks.py")
+    assert gc3.path("ran").read_text().split() == ["a", "b", "a"]
+    assert states(gc3) == {"a": "done", "b": "done"}
