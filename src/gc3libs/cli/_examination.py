@@ -6,7 +6,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -174,7 +174,21 @@ class Examination:
         )
 
     def _strangers(self) -> Iterator[Finding]:
-        """Top-level records that say that they are the session's, and the index does not."""
+        """Records that say that they are the session's, where the index does not."""
+        if self._store.mirrors_sessions:
+            yield from self._unmirrored()
+            return
+        waiting = self._kept_for_undo()
+        strays = [id_ for id_ in self._session.strays() if id_ not in waiting]
+        if strays:
+            yield Finding(
+                where=str(self._home / "index.txt"),
+                what=f"{plural(len(strays))} of this session are not in it, such as {strays[0]}",
+                remedy="they are put at its end",
+                repair=lambda: self._session.enter(strays),
+            )
+
+    def _unmirrored(self) -> Iterator[Finding]:
         query = Query(session=self._session.uuid, top=True)
         strangers = [s.id for s in self._store.summaries(query) if s.id not in self._session]
         if strangers:
@@ -185,6 +199,17 @@ class Examination:
                 remedy="the store's list is made anew from the index",
                 repair=lambda: self._session.flush(),
             )
+
+    def _kept_for_undo(self) -> set[str]:
+        """IDs of tasks that were removed, and can be brought back."""
+        from gc3libs.cmdline._undo import Log
+
+        log = Log(self._session.path)
+        kept: set[str] = set()
+        for path in log.files():
+            with suppress(Error):
+                kept.update(log.read(path).removed)
+        return kept
 
     # what an engine has left
 

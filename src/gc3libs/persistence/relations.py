@@ -19,7 +19,7 @@ from gc3libs.persistence.places import (
     record_place,
     removed_place,
 )
-from gc3libs.persistence.tree import Tree
+from gc3libs.persistence.tree import NotAFile, Tree
 
 _MOST_REMEMBERED = 10_000
 
@@ -84,9 +84,15 @@ class Relations:
 
 
 def _should_own(tree: Tree, id_: str) -> bool:
-    """Whether an object's record says that there is a list of what it owns."""
-    head = tree.read(record_place(id_), frame.HEADER_SIZE)
-    return head is not None and bool(frame.unpack_header(head).owns)
+    """Whether an object's record says that there is a list of what it owns.
+
+    One that is damaged says nothing: who loads it will hear of that.
+    """
+    try:
+        head = tree.read(record_place(id_), frame.HEADER_SIZE)
+        return head is not None and bool(frame.unpack_header(head).owns)
+    except (Damaged, NotAFile):
+        return False
 
 
 def note_removed(tree: Tree, ids: Iterable[str], *, durable: bool) -> None:
