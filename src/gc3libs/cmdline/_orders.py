@@ -11,7 +11,7 @@ from gc3libs.cmdline import _amend as amend
 from gc3libs.cmdline._desk import Desk, Outcome
 from gc3libs.cmdline._killing import kill
 from gc3libs.cmdline._requests import Queue, Request
-from gc3libs.cmdline._retrying import retry
+from gc3libs.cmdline._retrying import owners_to_wake, retry
 from gc3libs.cmdline._undo import restorable
 from gc3libs.config import load_settings
 from gc3libs.exceptions import Error, InvalidValue
@@ -183,8 +183,10 @@ def _undo(desk: Desk, request: Request) -> Outcome:
     gone_on = {*(record.id for record in change.records), *change.removed} - {*outcome.done}
     outcome.left = dict.fromkeys(sorted(gone_on), "it has gone on since")
     outcome.left |= dict.fromkeys(change.ended, "its job was ended: gc3 retry has it done again")
+    woken = owners_to_wake(desk, records) if change.verb == "kill" else []
+    desk.rewrite([amend.resumed(record, SYSTEM.now()) for record in woken])
     desk.log.drop(files[-1])
-    desk.start(outcome.done)
+    desk.start([*outcome.done, *(record.id for record in woken)])
     return outcome
 
 

@@ -24,7 +24,7 @@ def retry(desk: Desk, request: Request) -> Outcome:
     tasks = _asking_for_more(desk, records, request, outcome) if asks else []
     if asks:
         records = [record for record in records if record.id not in outcome.left]
-    owners = _owners_to_wake(desk, records)
+    owners = owners_to_wake(desk, records)
     now = SYSTEM.now()
     desk.note("retry", [*records, *owners], payloads=asks, steps=2 if asks else 1)
     if tasks:
@@ -68,7 +68,7 @@ def _leaves(desk: Desk, ids: Iterable[str]) -> list[str]:
     return list(found)
 
 
-def _owners_to_wake(desk: Desk, records: Sequence[Record]) -> list[Record]:
+def owners_to_wake(desk: Desk, records: Sequence[Record]) -> list[Record]:
     """Collections, at whatever level, that are over and own some of these."""
     found: dict[str, Record] = {}
     level = [record.id for record in records]

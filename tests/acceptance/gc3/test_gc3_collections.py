@@ -58,7 +58,11 @@ class Stopping(StopOnError, SequentialTaskCollection):
     pass
 
 if __name__ == "__main__":
-    steps = Staged() if sys.argv[1] == "staged" else Stopping([job("a"), job("b")])
+    steps = {
+        "staged": Staged,
+        "stopping": lambda: Stopping([job("a"), job("b")]),
+        "plain": lambda: SequentialTaskCollection([job("a"), job("b")]),
+    }[sys.argv[1]]()
     with Session("s", store_or_url="sqlite") as session:
         session.add(steps)
 """
@@ -152,4 +156,22 @@ def test_an_early_step_that_is_retried_runs_before_its_collection_ends(gc3: Any,
     gc3("retry", "s", "a", "-y")
     gc3("run", "s", "-q", "-y", "tasks.py")
     assert gc3.path("ran").read_text().split() == ["a", "b", "a"]
+    assert states(gc3) == {"a": "done", "b": "done"}
+
+
+def test_a_kill_that_is_taken_back_wakes_its_collection(gc3: Any) -> None:
+    """Fails if only the task itself is as it was before."""
+    gc3.path("tasks.py").write_text(STEPS)
+    subprocess.run(
+        [sys.executable, "tasks.py", "plain"],
+        cwd=gc3.directory,
+        env=gc3.environment(),
+        check=True,
+    )
+    gc3("kill", "s", "b", "-y")
+    gc3("run", "s", "-q", "-y", "tasks.py", code=2)
+    assert gc3.path("ran").read_text().split() == ["a"]
+    gc3("undo", "s")
+    gc3("run", "s", "-q", "-y", "tasks.py")
+    assert gc3.path("ran").read_text().split() == ["a", "b"]
     assert states(gc3) == {"a": "done", "b": "done"}
