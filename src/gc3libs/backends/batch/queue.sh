@@ -26,8 +26,9 @@ turn() {
 
 fits() { [ "$used" -eq 0 ] || [ $((used + cores)) -le "$slots" ]; }
 
+# A process that is just becoming another one has no argument for a moment: two looks have to agree.
 tries=0
-until turn && fits; do
+until turn && fits && turn && fits; do
     tries=$((tries + 1))
     if [ "$tries" -lt 10 ]; then sleep 0.05; elif [ "$tries" -lt 30 ]; then sleep 0.2; else sleep 1; fi
 done
