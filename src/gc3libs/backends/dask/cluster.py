@@ -111,7 +111,9 @@ def _read(workdir: Path) -> Note | None:
 
 def _start(workdir: Path, wanted: Order) -> subprocess.Popen[bytes]:
     """Start the process that holds a cluster; it goes to the background once it has the lock."""
-    command = [sys.executable, "-P", "-m", "gc3libs.backends.dask.serve", str(workdir)]
+    # a warning of Dask's must not end it where the user has warnings be errors
+    python = [sys.executable, "-P", "-W", "default"]
+    command = [*python, "-m", "gc3libs.backends.dask.serve", str(workdir)]
     with (workdir / LOG).open("wb") as log:
         starter = subprocess.Popen(
             [*command, msgspec.json.encode(wanted).decode()],
