@@ -242,7 +242,7 @@ def test_streams_of_which_nothing_was_said_are_kept_up_to_a_size(cluster: Cluste
 def test_text_of_the_site_surrounds_each_command(cluster: Cluster) -> None:
     site = Site(prologue="A=from-site; B=from-site; export A B; echo before", epilogue="echo after")
     spec = job("T.1", "echo $A $B; exit 137", environment={"B": "from-task"})
-    _, (end, killed) = cluster.run(spec, job("T.2", "sleep 0.1; kill -9 $$"), site=site)
+    _, (end, killed) = cluster.run(spec, job("T.2", "kill -9 $$"), site=site)
     assert cluster.log("T.1") == "before\nfrom-site from-task\nafter\n"
     assert (end.exitcode, end.signal) == (137, None)
     assert (killed.exitcode, killed.signal) == (None, 9)
